@@ -1,0 +1,44 @@
+# Each target is a line or two and runs on a laptop and in Cloud Build alike. Environments are made when first needed.
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= ../shared/flowers102
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-slow test-export lint export
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+serve: .venv/serve/ready ## serve the bundled model on http://localhost:$(PORT)
+	@echo "Serving on http://localhost:$(PORT) (Ctrl-C ends it). Try: curl --data-binary @flower.jpg http://localhost:$(PORT)/"
+	@.venv/serve/bin/functions-framework --source function/main.py --target classify_http --port $(PORT)
+
+test: .venv/test/ready ## run the tests that need no TensorFlow
+	.venv/test/bin/python -m pytest --ignore=tests/export -m "not slow"
+
+test-slow: .venv/test/ready ## run the longer checks
+	.venv/test/bin/python -m pytest --ignore=tests/export -m slow
+
+test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
+	.venv/export/bin/python -m pytest tests/export
+
+lint: .venv/test/ready ## check style and types
+	.venv/test/bin/ruff check .
+	.venv/test/bin/ruff format --check .
+	.venv/test/bin/mypy function/main.py function/flowers export tests
+
+export: .venv/export/ready ## rebuild the served model from the Keras model and the data: make export DATA=folder
+	.venv/export/bin/python -m export all --data $(DATA)
+
+.venv/serve/ready: function/requirements.txt
+.venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
+
+.venv/serve/ready: REQUIREMENTS = -r function/requirements.txt
+.venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
+.venv/%/ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
+	$(PYTHON) -m venv .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS)
+	@touch $@

@@ -1,0 +1,65 @@
+"""What a served ONNX file says of itself: the model contract's metadata properties."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import onnx
+
+
+@dataclass(frozen=True)
+class Resize:
+    """The resize rule: the middle `fraction` (0..1] of a photo (`crop`), or all of it (`stretch`)."""
+
+    mode: Literal["crop", "stretch"]
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The properties of the contract. `input_size` is (height, width) in pixels; see `flowers.model.ModelCard`."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    input_size: tuple[int, int]
+    resize: Resize
+    training_data: str
+    temperature: float = 1.0
+    reject_below: float = 0.0
+    accuracy: dict[str, Any] = field(default_factory=dict)
+
+
+def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
+    """Replaces the model's metadata properties: texts as they are, everything else as JSON."""
+    properties = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in asdict(metadata).items()
+    }
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, properties)
+
+
+def read_metadata(model: onnx.ModelProto) -> Metadata:
+    """The properties that `write_metadata` wrote. Raises `KeyError` where one is missing."""
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    values = {
+        key: texts[key] if key in ("name", "version", "training_data") else json.loads(texts[key])
+        for key in Metadata.__dataclass_fields__
+    }
+    values |= {
+        "labels": tuple(values["labels"]),
+        "input_size": tuple(values["input_size"]),
+        "resize": Resize(**values["resize"]),
+    }
+    return Metadata(**values)
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Checks the model against ONNX's rules and writes it, whole or not at all."""
+    onnx.checker.check_model(model, full_check=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    onnx.save(model, partial)
+    partial.replace(path)

@@ -1,0 +1,125 @@
+"""Fine-tunes the ImageNet backbone on the flowers: progressive resizing, one cosine schedule, averaged weights."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from .augment import evaluation_batches, training_batches
+from .backbone import build_classifier
+from .dataset import Dataset
+from .imagenet_weights import load_imagenet_weights
+
+BATCH = 64
+EVALUATION_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`epochs` at one image size (pixels). `mixed` is the strong augmentation of `augment.training_batches`."""
+
+    epochs: int
+    size: int
+    mixed: bool
+
+
+# Small images first: an epoch at 128 px costs a third of one at 224. The last epochs see whole photographs at the
+# served size, so that the network forgets the mixtures (H. Touvron et al., "Fixing the train-test resolution
+# discrepancy", NeurIPS 2019).
+PHASES = (Phase(9, 128, True), Phase(8, 160, True), Phase(5, 192, True), Phase(2, 224, False))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run; kept in the checkpoint, so that a resumed run cannot differ."""
+
+    phases: tuple[Phase, ...] = PHASES
+    peak_rate: float = 0.03
+    warmup_epochs: int = 1
+    weight_decay: float = 5e-5
+    label_smoothing: float = 0.1
+    ema_momentum: float = 0.998
+    dropout: float = 0.2
+    drop_connect: float = 0.1
+    seed: int = 20261123
+
+
+def _sizes(recipe: Recipe) -> list[Phase]:
+    return [phase for phase in recipe.phases for _ in range(phase.epochs)]
+
+
+def _compile(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    epochs = len(_sizes(recipe))
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.peak_rate,
+        warmup_steps=recipe.warmup_epochs * steps_per_epoch,
+        decay_steps=(epochs - recipe.warmup_epochs) * steps_per_epoch,
+    )
+    model.compile(
+        optimizer=keras.optimizers.SGD(
+            rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=recipe.weight_decay,
+            use_ema=True,
+            ema_momentum=recipe.ema_momentum,
+            ema_overwrite_frequency=None,
+        ),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # XLA's depthwise convolutions are many times slower on a CPU
+    )
+
+
+def _averaged(model: keras.Model, classes: int) -> keras.Model:
+    """The network with the averaged weights, in plain Keras layers and without optimizer state."""
+    plain = build_classifier(classes)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe | None = None) -> None:
+    """Trains and writes the Keras model to `out` (`.keras`) and its history beside it (`.history.json`).
+
+    Each epoch leaves its state under `checkpoints`; the same call goes on from there. Raises `ValueError` when the
+    checkpoint belongs to another recipe.
+    """
+    recipe = recipe or Recipe()
+    classes = len(data.labels)
+    keras.utils.set_random_seed(recipe.seed)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    state_file, weights_file = checkpoints / "state.json", checkpoints / "last.keras"
+    described = json.loads(json.dumps(asdict(recipe)))
+    if state_file.exists():
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        if state["recipe"] != described:
+            raise ValueError(f"{checkpoints} holds a run of another recipe: remove it or choose another --checkpoints")
+        model = keras.saving.load_model(weights_file)
+    else:
+        state = {"recipe": described, "history": []}
+        model = build_classifier(classes, recipe.dropout, recipe.drop_connect, fused=True)
+        load_imagenet_weights(model)
+        _compile(model, recipe, len(data.train) // BATCH)
+    held = evaluation_batches(data.holdout, classes, EVALUATION_SIZE, BATCH)
+    epochs = _sizes(recipe)
+    for epoch in range(len(state["history"]), len(epochs)):
+        phase = epochs[epoch]
+        batches = training_batches(data.train, classes, phase.size, BATCH, recipe.seed + epoch, phase.mixed)
+        fitted = model.fit(
+            batches,
+            validation_data=held,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[keras.callbacks.SwapEMAWeights()],
+        )
+        measured = {name: round(float(values[-1]), 5) for name, values in fitted.history.items()}
+        state["history"].append({"epoch": epoch + 1, "size": phase.size, **measured})
+        model.save(weights_file.with_suffix(".new.keras"))
+        weights_file.with_suffix(".new.keras").replace(weights_file)
+        state_file.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        print(state["history"][-1], flush=True)
+    _averaged(model, classes).save(out)
+    out.with_suffix(".history.json").write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,130 @@
+"""The way of a photo: bytes → upright pixels → prediction → result document. Knows nothing of HTTP or of clouds."""
+
+import hashlib
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from .decode import decode
+from .document import (
+    RESULT_SCHEMA,
+    ErrorDocument,
+    ImageDocument,
+    ModelDocument,
+    Prediction,
+    ResultDocument,
+    error_document,
+    timestamp,
+)
+from .errors import FlowersError, ImageFacts, InputError
+from .model import Model
+from .pixel_budget import PixelBudget
+from .prediction import Candidate, top_candidates
+from .settings import Settings, SettingsError
+from .species import Catalogue, Species
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an image was read: a `gs://` address and the object's generation; both None for bytes sent along."""
+
+    uri: str | None = None
+    generation: str | None = None
+
+
+def _image_document(data: bytes, facts: ImageFacts, source: Source) -> ImageDocument:
+    return {
+        "uri": source.uri,
+        "generation": source.generation,
+        "format": facts.format,
+        "width": facts.width,
+        "height": facts.height,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _milliseconds(start: float, end: float) -> float:
+    return round((end - start) * 1000, 1)
+
+
+class Classifier:
+    """A model, the catalogue and the limits, made once at start; `classify` may be called from many threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it."""
+        self.model = Model(settings.model_path, settings.inference_threads)
+        card = self.model.card
+        if settings.top_k > len(card.labels):
+            raise SettingsError(f"TOP_K={settings.top_k}: the model {card.name} has {len(card.labels)} classes")
+        self._settings = settings
+        self._budget = PixelBudget(settings.pixel_budget)
+        self._catalogue = Catalogue()
+        self._reject_below = card.reject_below if settings.reject_below is None else settings.reject_below
+
+    @property
+    def identity(self) -> ModelDocument:
+        """The model's name, version and digest, as every result quotes them."""
+        card = self.model.card
+        return {"name": card.name, "version": card.version, "sha256": card.sha256}
+
+    def species(self) -> list[Species]:
+        """All species that the model tells apart, in the order of its labels."""
+        return [self._catalogue.find(label) for label in self.model.card.labels]
+
+    def classify(
+        self, data: bytes, top: int | None = None, language: str | None = None, source: Source = Source()
+    ) -> ResultDocument:
+        """Classifies an image file's bytes.
+
+        `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
+        default to the settings. Raises `InputError` for a faulty image and `SurroundingsError` when overloaded.
+        """
+        started = perf_counter()
+        if len(data) > self._settings.max_image_bytes:
+            raise InputError(
+                "IMAGE_TOO_LARGE",
+                f"The image has {len(data):,} bytes; {self._settings.max_image_bytes:,} is the most. Scale it down.",
+            )
+        card = self.model.card
+        decoded = decode(data, card.input_rule, self._settings.max_image_pixels, self._budget)
+        decoded_at = perf_counter()
+        logits = self.model.run(decoded.pixels[np.newaxis]).logits[0]
+        inferred_at = perf_counter()
+        candidates = top_candidates(logits, card.labels, card.temperature, top or self._settings.top_k)
+        best = candidates[0]
+        identified = best.confidence >= self._reject_below
+        image = _image_document(data, decoded.facts, source)
+        return {
+            "schema": RESULT_SCHEMA,
+            "identified": identified,
+            "species": self._catalogue.find(best.label) if identified else None,
+            "confidence": round(best.confidence, 4),
+            "predictions": [
+                self._prediction(candidate, language or self._settings.default_language) for candidate in candidates
+            ],
+            "image": image,
+            "model": self.identity,
+            "classified_at": timestamp(),
+            "timing_ms": {
+                "decode": _milliseconds(started, decoded_at),
+                "inference": _milliseconds(decoded_at, inferred_at),
+                "total": _milliseconds(started, perf_counter()),
+            },
+        }
+
+    def _prediction(self, candidate: Candidate, language: str) -> Prediction:
+        species = self._catalogue.find(candidate.label)
+        return {
+            "label": candidate.label,
+            "scientific_name": species["scientific_name"],
+            "name": species["names"]["es"] if language == "es" else species["names"]["en"],
+            "confidence": round(candidate.confidence, 4),
+        }
+
+
+def refusal(error: FlowersError, data: bytes, source: Source = Source()) -> ErrorDocument:
+    """The error document of an image that `Classifier.classify` refused."""
+    facts = error.facts if isinstance(error, InputError) else ImageFacts()
+    return error_document(error, _image_document(data, facts, source))

@@ -1,0 +1,197 @@
+"""Image bytes to upright RGB pixels of the size that the model sees."""
+
+import importlib
+import io
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from .errors import FlowersError, ImageFacts, InputError
+from .pixel_budget import PixelBudget
+
+# Pillow's own guard only warns; ours looks at the header's size before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+# The plugins of the common formats are loaded at start, not at the first photo.
+Image.preinit()
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+_RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """What part of a photo the model sees, and at what size (pixels).
+
+    `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.
+    """
+
+    height: int
+    width: int
+    mode: Literal["crop", "stretch"] = "crop"
+    fraction: float = 1.0
+
+    def box(self, width: int, height: int, target: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The part (left, top, right, bottom) of a `width` × `height` image that fills `target` (width, height)."""
+        if self.mode == "stretch":
+            return 0, 0, width, height
+        scale = min(width / target[0], height / target[1]) * self.fraction
+        left, top = (width - target[0] * scale) / 2, (height - target[1] * scale) / 2
+        return left, top, width - left, height - top
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Upright pixels, uint8 [H, W, 3] RGB of the model's size, and the facts of the image they came from."""
+
+    pixels: NDArray[np.uint8]
+    facts: ImageFacts
+
+
+def sniff(data: bytes) -> str | None:
+    """The format (one of `FORMATS`) that the first bytes announce, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[start : start + 4] for start in range(16, size, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
+            return "HEIF"
+    return None
+
+
+def _open(data: bytes, name: str) -> ImageFile.ImageFile:
+    """Reads the header with the one plugin for `name`; plugins of the rarer formats are imported when needed."""
+    if name == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+    elif name in _RARE_PLUGINS:
+        importlib.import_module(_RARE_PLUGINS[name])
+    return Image.open(io.BytesIO(data), formats=(name,))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # broken metadata is no reason to refuse a photo that shows
+        return 1
+    return value if value in _UPRIGHT else 1
+
+
+def _draft(image: ImageFile.ImageFile, rule: InputRule) -> None:
+    """Lets libjpeg decode at 1/2, 1/4 or 1/8 of the size, never below what the model needs.
+
+    Asked before the orientation is known, so for a square as wide as the target's longer side.
+    """
+    side = max(rule.width, rule.height)
+    left, top, right, bottom = rule.box(*image.size, (side, side))
+    image.draft(None, (math.ceil(image.width * side / (right - left)), math.ceil(image.height * side / (bottom - top))))
+
+
+def _grey8(image: Image.Image) -> Image.Image:
+    """Integers or floats of more than 8 bits as 8-bit grey: 16 bits by their range, wider ones by their values."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    most = float(values.max())
+    range_ = next((top for top in (1.0, 255.0, 65535.0) if most <= top), most)
+    return Image.fromarray((np.clip(values / range_, 0, 1) * 255).astype(np.uint8))
+
+
+def _small_rgb(image: Image.Image, rule: InputRule, target: tuple[int, int]) -> Image.Image:
+    """The part that the model sees, at `target` size, colours as a person would see them on white paper."""
+    if image.mode[0] in "IF":
+        image = _grey8(image)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode not in ("L", "RGB", "CMYK", "YCbCr"):
+        image = image.convert("RGB")
+    box = rule.box(*image.size, target)
+    small = image.resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+    return small.convert("RGB")
+
+
+def _decode(data: bytes, image: ImageFile.ImageFile, rule: InputRule, budget: PixelBudget) -> Decoded:
+    full = image.size
+    if image.format in ("JPEG", "MPO"):
+        _draft(image, rule)
+    # A progressive JPEG is held whole, whatever the size it is decoded to.
+    held = full if image.info.get("progressive") else image.size
+    with budget.reserve(held[0] * held[1]):
+        image.load()
+        if image.format == "TIFF":  # Pillow has turned it upright while loading
+            full = image.size
+        orientation = _orientation(image)
+        sideways = orientation in _SIDEWAYS
+        target = (rule.height, rule.width) if sideways else (rule.width, rule.height)
+        small = _small_rgb(image, rule, target)
+    if orientation in _UPRIGHT:
+        small = small.transpose(_UPRIGHT[orientation])
+    return Decoded(np.asarray(small), ImageFacts(sniff(data), *(full[::-1] if sideways else full)))
+
+
+def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -> Decoded:
+    """Decodes an image's first frame into what the model sees.
+
+    Raises `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, IMAGE_TOO_LARGE, UNDECODABLE_IMAGE), and `SurroundingsError`
+    when `budget` stays exhausted.
+    """
+    if not data:
+        raise InputError("EMPTY_IMAGE", "No bytes arrived. Send the image file as the body of the request.")
+    name = sniff(data)
+    if name is None:
+        raise InputError(
+            "UNSUPPORTED_FORMAT",
+            "This is no image of a known format. Send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.",
+        )
+    facts = ImageFacts(name)
+    try:
+        image = _open(data, name)
+        facts = ImageFacts(name, *image.size)
+        if image.width * image.height > max_pixels:
+            raise InputError(
+                "IMAGE_TOO_LARGE",
+                f"The image has {image.width} × {image.height} pixels; {max_pixels:,} is the most. Scale it down.",
+            )
+        return _decode(data, image, rule, budget)
+    except InputError as error:
+        error.facts = facts
+        raise
+    except FlowersError:
+        raise
+    except Exception as error:  # decoders answer hostile bytes with errors of any class
+        fault = InputError(
+            "UNDECODABLE_IMAGE", f"The {name} image is truncated or corrupt. Check the file and send it again."
+        )
+        fault.facts = facts
+        raise fault from error

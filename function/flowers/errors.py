@@ -1,0 +1,73 @@
+"""What can go wrong: the input is at fault, or the surroundings are."""
+
+from typing import Literal, NamedTuple
+
+Reason = Literal[
+    "EMPTY_IMAGE",
+    "MALFORMED_REQUEST",
+    "INVALID_PARAMETER",
+    "BUCKET_NOT_ALLOWED",
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "IMAGE_TOO_LARGE",
+    "UNSUPPORTED_FORMAT",
+    "UNDECODABLE_IMAGE",
+    "UNAVAILABLE",
+    "INTERNAL",
+]
+
+# HTTP status code and canonical status (the names of google.rpc.Code) of each reason.
+CODES: dict[Reason, tuple[int, str]] = {
+    "EMPTY_IMAGE": (400, "INVALID_ARGUMENT"),
+    "MALFORMED_REQUEST": (400, "INVALID_ARGUMENT"),
+    "INVALID_PARAMETER": (400, "INVALID_ARGUMENT"),
+    "BUCKET_NOT_ALLOWED": (403, "PERMISSION_DENIED"),
+    "NOT_FOUND": (404, "NOT_FOUND"),
+    "METHOD_NOT_ALLOWED": (405, "INVALID_ARGUMENT"),
+    "IMAGE_TOO_LARGE": (413, "INVALID_ARGUMENT"),
+    "UNSUPPORTED_FORMAT": (415, "INVALID_ARGUMENT"),
+    "UNDECODABLE_IMAGE": (422, "INVALID_ARGUMENT"),
+    "UNAVAILABLE": (503, "UNAVAILABLE"),
+    "INTERNAL": (500, "INTERNAL"),
+}
+
+
+class ImageFacts(NamedTuple):
+    """What is known of an image so far: its format, and its size in pixels as seen upright."""
+
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class FlowersError(Exception):
+    """An error that has a document: a reason of the contract and a message that says what to do."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+        self.message = message
+
+    @property
+    def code(self) -> int:
+        """The HTTP status code."""
+        return CODES[self.reason][0]
+
+    @property
+    def status(self) -> str:
+        """The canonical status."""
+        return CODES[self.reason][1]
+
+
+class InputError(FlowersError):
+    """The input is at fault: sending it again gives the same answer. `facts` are those known by then."""
+
+    facts = ImageFacts()
+
+
+class SurroundingsError(FlowersError):
+    """The surroundings are at fault: the same input may succeed later, after `retry_after` seconds."""
+
+    def __init__(self, reason: Reason, message: str, retry_after: int = 1) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after

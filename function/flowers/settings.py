@@ -1,0 +1,100 @@
+"""The settings, read once from environment variables."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+LANGUAGES = ("en", "es")
+BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A setting that the function cannot start with; the message names the variable."""
+
+
+def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < least or (most is not None and value > most):
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _model_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides. `from_environment` documents names and checks ranges.
+
+    Byte counts are in bytes, pixel counts in pixels; `reject_below` is a confidence 0..1, None for the model's own.
+    """
+
+    model_path: Path = BUNDLED_MODEL
+    top_k: int = 5
+    default_language: str = "en"
+    max_image_bytes: int = 32 * 1024 * 1024
+    max_image_pixels: int = 100_000_000
+    pixel_budget: int = 50_000_000
+    reject_below: float | None = None
+    cors_allow_origin: str | None = None
+    log_level: str = "INFO"
+    inference_threads: int = 1
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings from environment variables; an unset or empty one keeps its default.
+
+        Raises `SettingsError` naming the variable, its value and what it should be.
+        """
+
+        def read(name: str, parse: Callable[[str], T], default: T, wanted: str) -> T:
+            text = environment.get(name, "").strip()
+            if not text:
+                return default
+            try:
+                return parse(text)
+            except ValueError:
+                raise SettingsError(f"{name}={text!r}: should be {wanted}") from None
+
+        levels = [level for level in logging.getLevelNamesMapping() if level != "NOTSET"]
+        return cls(
+            model_path=read("MODEL_PATH", _model_file, cls.model_path, "the path of an ONNX file"),
+            top_k=read("TOP_K", _integer(1), cls.top_k, "a whole number from 1"),
+            default_language=read(
+                "DEFAULT_LANGUAGE", _one_of(*LANGUAGES), cls.default_language, f"one of {', '.join(LANGUAGES)}"
+            ),
+            max_image_bytes=read("MAX_IMAGE_BYTES", _integer(1), cls.max_image_bytes, "a whole number of bytes"),
+            max_image_pixels=read("MAX_IMAGE_PIXELS", _integer(1), cls.max_image_pixels, "a whole number of pixels"),
+            pixel_budget=read("PIXEL_BUDGET", _integer(1), cls.pixel_budget, "a whole number of pixels"),
+            reject_below=read("REJECT_BELOW", _share, cls.reject_below, "a number from 0 to 1"),
+            cors_allow_origin=read("CORS_ALLOW_ORIGIN", str, cls.cors_allow_origin, "an origin or *"),
+            log_level=read("LOG_LEVEL", _one_of(*levels), cls.log_level, f"one of {', '.join(levels)}"),
+            inference_threads=read("INFERENCE_THREADS", _integer(1, 64), cls.inference_threads, "from 1 to 64"),
+        )
