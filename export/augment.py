@@ -96,7 +96,7 @@ def training_batches(
 ) -> tf.data.Dataset:
     """One epoch in random order: images float32 [batch, size, size, 3], 0..255, and targets float32 [batch, classes].
 
-    `mixed`: half of the batches are mixtures of two photographs (mixup or cutmix), and crops go down to a quarter
+    `mixed`: two of five batches are mixtures of two photographs (mixup or cutmix), and crops go down to a quarter
     of the area; without it crops keep at least 40 % and colours change less, for the last epochs.
     """
     smallest, degrees, strength = (0.25, 30.0, 0.4) if mixed else (0.4, 15.0, 0.2)
@@ -109,8 +109,8 @@ def training_batches(
         choice = tf.random.uniform(())
         return tf.case(
             [
-                (choice < 0.25, lambda: _mixup(images, targets)),
-                (choice < 0.5, lambda: _cutmix(images, targets)),
+                (choice < 0.2, lambda: _mixup(images, targets)),
+                (choice < 0.4, lambda: _cutmix(images, targets)),
             ],
             default=lambda: (images, targets),
         )

@@ -1,7 +1,7 @@
 """What a served ONNX file says of itself: the model contract's metadata properties."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,10 @@ class Metadata:
     temperature: float = 1.0
     reject_below: float = 0.0
     accuracy: dict[str, Any] = field(default_factory=dict)
+
+    def with_calibration(self, temperature: float, reject_below: float, accuracy: dict[str, Any]) -> "Metadata":
+        """The same with what only a measurement can tell."""
+        return replace(self, temperature=temperature, reject_below=reject_below, accuracy=accuracy)
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:

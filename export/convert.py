@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import keras
-import onnx
 import tensorflow as tf
 import tf2onnx
 
@@ -13,7 +12,9 @@ OPSET = 17
 
 
 def serving_function(model: keras.Model, size: tuple[int, int]) -> tf.types.experimental.PolymorphicFunction:
-    """What is served, as a TensorFlow function: `image` uint8 [N, H, W, 3] to `logits` [N, C] and `class_maps` [N, h, w, C].
+    """What is served, as a TensorFlow function.
+
+    From `image`, uint8 [N, H, W, 3], to `logits` [N, C] and `class_maps` [N, h, w, C], float32.
 
     The last layer is applied before the average pooling; being linear, the mean of a class's map is its logit, so that
     the map shows exactly where the evidence lies (B. Zhou et al., "Learning Deep Features for Discriminative

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import ExportError
+
 HOLDOUT_EVERY = 13
 
 
@@ -29,7 +31,7 @@ class Dataset:
     valid: tuple[Photo, ...]
 
 
-class DataMissingError(Exception):
+class DataMissingError(ExportError):
     """The photographs are not where they were said to be."""
 
 
@@ -49,7 +51,8 @@ def load_dataset(root: Path) -> Dataset:
             )
     names: dict[str, str] = json.loads((root / "classes.json").read_text(encoding="utf-8"))
     classes = sorted(names)
-    train, holdout = [], []
+    train: list[Photo] = []
+    holdout: list[Photo] = []
     for photos in _photos(root / "train", classes):
         for index, photo in enumerate(photos):
             (holdout if index % HOLDOUT_EVERY == HOLDOUT_EVERY // 2 else train).append(photo)

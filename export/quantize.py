@@ -12,17 +12,17 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
 from .contract import read_metadata, save, write_metadata
-from .dataset import Photo
-from .serving import pixels_of
+from .serving import Model, pixels_of
 
-CALIBRATION_PHOTOS = 510
+CALIBRATION_PHOTOS = 500
 
 
-class _Photographs(CalibrationDataReader):  # type: ignore[misc]
+class _Photographs(CalibrationDataReader):
     """Hands the quantizer one photograph at a time, as the function would decode it."""
 
-    def __init__(self, photos: Sequence[Photo], model: Path) -> None:
-        self._pixels: Iterator[NDArray[np.uint8]] = pixels_of(tqdm(photos, "calibrate", unit="photo"), model)
+    def __init__(self, photos: Sequence[Path], model: Path) -> None:
+        bar = tqdm(photos, "calibrate", unit="photo", mininterval=1)
+        self._pixels: Iterator[NDArray[np.uint8]] = pixels_of(bar, Model(model))
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         pixels = next(self._pixels, None)
@@ -39,13 +39,13 @@ def float_nodes(graph: onnx.GraphProto) -> list[str]:
     return [node.name for node in nodes[last + 1 :]]
 
 
-def quantize(float_model: Path, out: Path, photos: Sequence[Photo]) -> None:
-    """Writes the int8 form of `float_model` to `out`, calibrated on `photos` (a spread of at most 510 of them).
+def quantize(float_model: Path, out: Path, photos: Sequence[Path]) -> None:
+    """Writes the int8 form of `float_model` to `out`, calibrated on an even spread of some 500 of `photos`.
 
     `reduce_range` keeps weights to 7 bits: on processors without VNNI, U8 × S8 products of 8 bits saturate in 16.
     """
     metadata = read_metadata(onnx.load(float_model))
-    spread = photos[:: max(1, len(photos) // CALIBRATION_PHOTOS)]
+    spread = photos[:: max(1, round(len(photos) / CALIBRATION_PHOTOS))]
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
         quant_pre_process(str(float_model), str(prepared), skip_symbolic_shape=True)

@@ -1,13 +1,12 @@
-"""The serving path, borrowed from `function/`: the export measures with the code that is deployed, never with its own."""
+"""The serving path, borrowed from `function/`: the export measures with the code that is deployed."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .dataset import Photo
+from tqdm import tqdm
 
 FUNCTION = Path(__file__).parent.parent / "function"
 SERVED_MODEL = FUNCTION / "flowers" / "model" / "flowers.onnx"
@@ -16,17 +15,21 @@ sys.path.insert(0, str(FUNCTION))
 from flowers.decode import decode  # noqa: E402
 from flowers.model import Model  # noqa: E402
 from flowers.pixel_budget import PixelBudget  # noqa: E402
+from flowers.prediction import probabilities  # noqa: E402
 
-MOST_PIXELS = 100_000_000
+__all__ = ["SERVED_MODEL", "Model", "logits_of", "pixels_of", "probabilities"]
 
-
-def decode_file(path: Path, model: Model) -> NDArray[np.uint8]:
-    """An image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `flowers.decode.decode` raises."""
-    return decode(path.read_bytes(), model.card.input_rule, MOST_PIXELS, PixelBudget(MOST_PIXELS)).pixels
+_MOST_PIXELS = 100_000_000
 
 
-def pixels_of(photos: Iterable[Photo], model: Path) -> Iterator[NDArray[np.uint8]]:
-    """Each photograph as `decode_file` gives it for the model file `model`."""
-    served = Model(model)
-    for photo in photos:
-        yield decode_file(photo.path, served)
+def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]]:
+    """Each image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `decode` raises."""
+    budget = PixelBudget(_MOST_PIXELS)
+    for file in files:
+        yield decode(file.read_bytes(), model.card.input_rule, _MOST_PIXELS, budget).pixels
+
+
+def logits_of(files: Sequence[Path], model: Model, task: str) -> NDArray[np.float32]:
+    """Logits, float32 [N, C], of image files through the function's own decoding and session; `task` names the bar."""
+    bar = tqdm(files, task, unit="photo", mininterval=1)
+    return np.stack([model.run(pixels[np.newaxis]).logits[0] for pixels in pixels_of(bar, model)])
