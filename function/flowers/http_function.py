@@ -4,11 +4,14 @@ import io
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import Request, Response
+from werkzeug.exceptions import HTTPException
 
 from .classifier import Classifier, refusal
 from .document import ErrorDocument, ResultDocument, Timing, error_document
@@ -27,7 +30,7 @@ logger = logging.getLogger(__name__)
 class _Answer(NamedTuple):
     body: Mapping[str, Any] | None
     code: int = 200
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
     timing: Timing = _NOTHING_TIMED
 
 
@@ -37,8 +40,9 @@ def _drain(request: Request) -> None:
     functions-framework reads the rest of a request into memory before it answers; here nothing is left to read.
     """
     left = _DRAIN_BYTES
-    while left > 0 and (chunk := request.stream.read(min(left, 64 * 1024))):
-        left -= len(chunk)
+    with suppress(OSError, HTTPException):  # the client is gone
+        while left > 0 and (chunk := request.stream.read(min(left, 64 * 1024))):
+            left -= len(chunk)
     request.stream = io.BytesIO()
 
 
@@ -69,7 +73,7 @@ class HttpFunction:
         _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
         response = self._respond(answer, elapsed)
-        self._log(request, response, elapsed)
+        self._log(request, answer, response, elapsed)
         return response
 
     def _dispatch(self, request: Request) -> _Answer:
@@ -113,7 +117,7 @@ class HttpFunction:
         if len(images) == 1:
             try:
                 document = self._classifier.classify(images[0], top, language)
-            except InputError as error:
+            except FlowersError as error:
                 return _refuse(error, refusal(error, images[0]))
             return _Answer(document, timing=document["timing_ms"])
         results: list[ResultDocument | ErrorDocument] = []
@@ -161,19 +165,21 @@ class HttpFunction:
                 response.headers["Vary"] = "Origin"
         return response
 
-    def _log(self, request: Request, response: Response, elapsed: float) -> None:
-        level = logging.ERROR if response.status_code >= 500 else logging.INFO
+    def _log(self, request: Request, answer: _Answer, response: Response, elapsed: float) -> None:
+        level = logging.ERROR if answer.code >= 500 else logging.INFO
+        reason = "" if answer.body is None else answer.body.get("error", {}).get("reason", "")
         fields = {
             "httpRequest": {
                 "requestMethod": request.method,
                 "requestUrl": request.path,
-                "status": response.status_code,
+                "status": answer.code,
                 "latency": f"{elapsed / 1000:.4f}s",
+                "responseSize": str(response.content_length),
                 "userAgent": request.user_agent.string,
             },
             **_trace(request),
         }
-        logger.log(level, f"{request.method} {request.path} {response.status_code}", extra={"fields": fields})
+        logger.log(level, f"{request.method} {request.path} {answer.code} {reason}".rstrip(), extra={"fields": fields})
 
 
 def _trace(request: Request) -> dict[str, str]:

@@ -35,9 +35,12 @@ class ImageReader:
         return [self._body(request, self._most)]
 
     def _body(self, request: Request, most: int) -> bytes:
-        announced = request.content_length
-        body = b"" if announced is not None and announced > most else request.stream.read(most + 1)
-        if len(body) > most or (announced or 0) > most:
+        announced = request.content_length or 0
+        try:
+            body = b"" if announced > most else request.stream.read(most + 1)
+        except (OSError, HTTPException) as error:
+            raise InputError("MALFORMED_REQUEST", "The body of the request ended early or is malformed.") from error
+        if max(len(body), announced) > most:
             raise InputError(
                 "IMAGE_TOO_LARGE",
                 f"The request has more than {most:,} bytes, the most here. Send less, or scale it down.",

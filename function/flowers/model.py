@@ -60,7 +60,9 @@ def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
             accuracy=json.loads(properties["accuracy"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the model's metadata is not by the contract: {error!r}. Export it with `python -m export`.")
+        raise ModelError(
+            f"the model's metadata is not by the contract: {error!r}. Export it with `python -m export`."
+        ) from error
     if not card.labels or card.temperature <= 0 or card.input_rule.mode not in ("crop", "stretch"):
         raise ModelError("the model's metadata has no labels, a temperature that is not positive, or an unknown resize")
     return card
