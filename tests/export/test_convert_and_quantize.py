@@ -1,0 +1,102 @@
+"""From Keras to the served file: by the model contract, and the same answers."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from flowers.model import Model
+
+from export.backbone import build_classifier
+from export.contract import Metadata, Resize, read_metadata
+from export.convert import convert, serving_function
+from export.dataset import Dataset
+from export.imagenet_weights import load_imagenet_weights
+from export.quantize import quantize
+from export.serving import pixels_of, probabilities
+
+
+class Converted:
+    """A network with pretrained features and a last layer that tells the discs apart, as Keras, float and int8 files."""
+
+    def __init__(self, folder: Path, data: Dataset) -> None:
+        self.keras_file, self.float_file = folder / "discs.keras", folder / "float.onnx"
+        self.int8_file = folder / "int8.onnx"
+        keras.utils.set_random_seed(1)
+        network = build_classifier(3)
+        load_imagenet_weights(network)
+        network.save(self.keras_file)
+        convert(
+            self.keras_file,
+            self.float_file,
+            Metadata("discs", "0.1", data.labels, (96, 96), Resize("crop", 0.9), "drawn discs"),
+        )
+        self.pixels = np.stack(list(pixels_of([photo.path for photo in data.valid], Model(self.float_file))))
+        quantize(self.float_file, self.int8_file, [photo.path for photo in data.train])
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory, data: Dataset) -> Converted:
+    return Converted(tmp_path_factory.mktemp("converted"), data)
+
+
+def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> None:
+    serve = serving_function(keras.saving.load_model(converted.keras_file), (96, 96))
+    expected = serve(converted.pixels)
+    output = Model(converted.float_file).run(converted.pixels)
+    assert np.abs(output.logits - expected["logits"].numpy()).max() < 1e-4
+    assert output.class_maps is not None
+    assert np.abs(output.class_maps - expected["class_maps"].numpy()).max() < 1e-3
+
+
+def test_tensorflow_serving_function_answers_what_the_trained_network_answers(converted: Converted) -> None:
+    network = keras.saving.load_model(converted.keras_file)
+    served = serving_function(network, (96, 96))(converted.pixels)["logits"].numpy()
+    assert np.abs(served - np.asarray(network(converted.pixels.astype(np.float32), training=False))).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["float_file", "int8_file"])
+def test_files_follow_the_model_contract(converted: Converted, kind: str) -> None:
+    path: Path = getattr(converted, kind)
+    graph = onnx.load(path).graph
+    assert [(entry.name, entry.type.tensor_type.elem_type) for entry in graph.input] == [
+        ("image", onnx.TensorProto.UINT8)
+    ]
+    assert {entry.name for entry in graph.output} == {"logits", "class_maps"}
+    card = Model(path).card
+    assert (card.name, card.version, card.labels) == ("discs", "0.1", ("red disc", "blue disc", "yellow disc"))
+    assert (card.input_rule.height, card.input_rule.mode, card.input_rule.fraction) == (96, "crop", 0.9)
+
+
+@pytest.mark.parametrize("kind", ["float_file", "int8_file"])
+def test_the_mean_of_a_class_map_is_the_logit(converted: Converted, kind: str) -> None:
+    output = Model(getattr(converted, kind)).run(converted.pixels)
+    assert output.class_maps is not None
+    assert np.abs(output.class_maps.mean(axis=(1, 2)) - output.logits).max() < 1e-4
+
+
+def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(converted: Converted) -> None:
+    assert converted.int8_file.stat().st_size < converted.float_file.stat().st_size * 0.4
+    one, other = (
+        probabilities(Model(path).run(converted.pixels).logits, 1.0)
+        for path in (converted.float_file, converted.int8_file)
+    )
+    assert np.abs(one - other).max() < 0.1
+    nodes = onnx.load(converted.int8_file).graph.node
+    convolutions = [node for node in nodes if node.op_type == "Conv"]
+    producers = {output: node.op_type for node in nodes for output in node.output}
+    quantized = [producers.get(node.input[1]) == "DequantizeLinear" for node in convolutions]
+    assert quantized == [True] * 49 + [False]  # only the last convolution is the classifier's
+
+
+def test_int8_weights_keep_to_seven_bits(converted: Converted) -> None:
+    model = onnx.load(converted.int8_file)
+    weights = [onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == 3]
+    kernels = [weight for weight in weights if weight.ndim == 4]
+    assert len(kernels) == 49
+    assert max(int(np.abs(kernel.astype(int)).max()) for kernel in kernels) <= 64
+
+
+def test_metadata_survives_both_steps(converted: Converted) -> None:
+    assert read_metadata(onnx.load(converted.float_file)) == read_metadata(onnx.load(converted.int8_file))
