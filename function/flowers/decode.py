@@ -1,7 +1,5 @@
 """Image bytes to upright RGB pixels of the size that the model sees."""
 
-import importlib
-import io
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -11,15 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from .errors import FlowersError, ImageFacts, InputError
+from .formats import held_pixels, open_image, sniff
 from .pixel_budget import PixelBudget
 
-# Pillow's own guard only warns; ours looks at the header's size before anything is decoded.
-Image.MAX_IMAGE_PIXELS = None
-# The plugins of the common formats are loaded at start, not at the first photo.
-Image.preinit()
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-_RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -62,41 +54,6 @@ class Decoded:
     facts: ImageFacts
 
 
-def sniff(data: bytes) -> str | None:
-    """The format (one of `FORMATS`) that the first bytes announce, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        size = min(int.from_bytes(data[:4], "big"), 256)
-        brands = {data[8:12], *(data[start : start + 4] for start in range(16, size, 4))}
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
-            return "HEIF"
-    return None
-
-
-def _open(data: bytes, name: str) -> ImageFile.ImageFile:
-    """Reads the header with the one plugin for `name`; plugins of the rarer formats are imported when needed."""
-    if name == "HEIF":
-        import pillow_heif
-
-        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
-    elif name in _RARE_PLUGINS:
-        importlib.import_module(_RARE_PLUGINS[name])
-    return Image.open(io.BytesIO(data), formats=(name,))
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
@@ -131,7 +88,7 @@ def _small_rgb(image: Image.Image, rule: InputRule, target: tuple[int, int]) -> 
     if image.mode[0] in "IF":
         image = _grey8(image)
     elif image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
     elif image.mode not in ("L", "RGB", "CMYK", "YCbCr"):
         image = image.convert("RGB")
     box = rule.box(*image.size, target)
@@ -141,13 +98,21 @@ def _small_rgb(image: Image.Image, rule: InputRule, target: tuple[int, int]) -> 
     return small.convert("RGB")
 
 
+def _orientation_in(data: bytes | None) -> int:
+    """The orientation that EXIF bytes tell; unlike `getexif`, it never decodes the pixels of a PNG."""
+    exif = Image.Exif()
+    try:
+        exif.load(data or b"")
+        return int(exif.get(_ORIENTATION_TAG, 1))
+    except Exception:
+        return 1
+
+
 def _decode(data: bytes, image: ImageFile.ImageFile, rule: InputRule, budget: PixelBudget) -> Decoded:
     full = image.size
     if image.format in ("JPEG", "MPO"):
         _draft(image, rule)
-    # A progressive JPEG is held whole, whatever the size it is decoded to.
-    held = full if image.info.get("progressive") else image.size
-    with budget.reserve(held[0] * held[1]):
+    with budget.reserve(held_pixels(data, image, full)):
         image.load()
         if image.format == "TIFF":  # Pillow has turned it upright while loading
             full = image.size
@@ -176,8 +141,9 @@ def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -
         )
     facts = ImageFacts(name)
     try:
-        image = _open(data, name)
-        facts = ImageFacts(name, *image.size)
+        image = open_image(data, name)
+        sideways = name != "TIFF" and _orientation_in(image.info.get("exif")) in _SIDEWAYS
+        facts = ImageFacts(name, *(image.size[::-1] if sideways else image.size))
         if image.width * image.height > max_pixels:
             raise InputError(
                 "IMAGE_TOO_LARGE",

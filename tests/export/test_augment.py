@@ -21,7 +21,9 @@ def test_batches_have_the_size_range_and_targets_of_the_contract(data: Dataset, 
 
 def test_every_photograph_appears_once_an_epoch_in_another_order(data: Dataset) -> None:
     one, other = (
-        np.concatenate([np.argmax(targets, axis=1) for _, targets in training_batches(data.train, 3, 32, 23, seed, False)])
+        np.concatenate(
+            [np.argmax(targets, axis=1) for _, targets in training_batches(data.train, 3, 32, 23, seed, False)]
+        )
         for seed in (1, 2)
     )
     assert np.bincount(one).tolist() == [46, 46, 46]

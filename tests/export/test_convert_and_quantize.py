@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import onnx
 import pytest
-from flowers.model import Model
 
 from export.backbone import build_classifier
 from export.contract import Metadata, Resize, read_metadata
@@ -15,10 +14,11 @@ from export.dataset import Dataset
 from export.imagenet_weights import load_imagenet_weights
 from export.quantize import quantize
 from export.serving import pixels_of, probabilities
+from flowers.model import Model
 
 
 class Converted:
-    """A network with pretrained features and a last layer that tells the discs apart, as Keras, float and int8 files."""
+    """A network of pretrained features and a new last layer, as Keras, float and int8 files."""
 
     def __init__(self, folder: Path, data: Dataset) -> None:
         self.keras_file, self.float_file = folder / "discs.keras", folder / "float.onnx"

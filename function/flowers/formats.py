@@ -1,0 +1,76 @@
+"""The image formats: how each is recognised and opened with its own plugin, and how many pixels its decoder holds."""
+
+import importlib
+import io
+
+from PIL import Image, ImageFile, JpegImagePlugin
+
+# Pillow's own guard only warns; ours looks at the header's size before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+# The plugins of the common formats are loaded at start, not at the first photo.
+Image.preinit()
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+_RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
+
+
+def sniff(data: bytes) -> str | None:
+    """The format (one of `FORMATS`) that the first bytes announce, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124):
+        return "BMP"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[start : start + 4] for start in range(16, size, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
+            return "HEIF"
+    return None
+
+
+def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
+    """Reads the header of a file that is of the format `name`; plugins of the rarer formats are imported when needed.
+
+    Raises errors of any class for a faulty file.
+    """
+    if name == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+    elif name in _RARE_PLUGINS:
+        importlib.import_module(_RARE_PLUGINS[name])
+    return Image.open(io.BytesIO(data), formats=(name,))
+
+
+def held_pixels(data: bytes, image: ImageFile.ImageFile, full: tuple[int, int]) -> int:
+    """How many pixels the decoder of an opened image holds at once; `full` is its size before any draft."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        # A JPEG of several scans (any progressive one) is held whole, whatever the size it is decoded to.
+        whole = image.info.get("progressive") or image.layers != _components_of_first_scan(data)
+        width, height = full if whole else image.size
+        return width * height
+    if image.format == "TIFF":
+        tags: dict[int, int] = getattr(image, "tag_v2", {})
+        # A tile (its width and length are tags 322 and 323) may be larger than the picture.
+        return max(image.width * image.height, tags.get(322, 0) * tags.get(323, 0))
+    return image.width * image.height
+
+
+def _components_of_first_scan(data: bytes) -> int:
+    """The number of colour components in a JPEG's first scan; 0 where its segments are not found."""
+    start = 2
+    while data[start : start + 2] != b"\xff\xda":
+        if data[start] != 0xFF:
+            return 0  # junk between the segments: taken for several scans
+        start += 1 if data[start + 1] == 0xFF else 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return data[start + 4]

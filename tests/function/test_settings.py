@@ -1,0 +1,87 @@
+"""Every setting has its default, takes good values, and stops the start with its name when it is bad."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from flowers.settings import BUNDLED_MODEL, Settings, SettingsError
+
+# Variable: its attribute, its default, and good values with what they mean.
+GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
+    "MODEL_PATH": ("model_path", BUNDLED_MODEL, {str(BUNDLED_MODEL): BUNDLED_MODEL}),
+    "TOP_K": ("top_k", 5, {"1": 1, "102": 102}),
+    "DEFAULT_LANGUAGE": ("default_language", "en", {"en": "en", "es": "es"}),
+    "MAX_IMAGE_BYTES": ("max_image_bytes", 32 * 1024 * 1024, {"1": 1, "1048576": 1_048_576}),
+    "MAX_IMAGE_PIXELS": ("max_image_pixels", 100_000_000, {"1": 1, "12000000": 12_000_000}),
+    "REJECT_BELOW": ("reject_below", None, {"0": 0.0, "0.25": 0.25, "1": 1.0, "1e-3": 0.001}),
+    "CORS_ALLOW_ORIGIN": ("cors_allow_origin", None, {"*": "*", "https://flowers.example": "https://flowers.example"}),
+    "LOG_LEVEL": ("log_level", "INFO", {"DEBUG": "DEBUG", "WARNING": "WARNING", "ERROR": "ERROR"}),
+    "INFERENCE_THREADS": ("inference_threads", 1, {"1": 1, "4": 4}),
+    "PIXEL_BUDGET": ("pixel_budget", Settings.pixel_budget, {"1": 1, "200000000": 200_000_000}),
+}
+NO_WHOLE_NUMBER = ("0", "-1", "1.5", "many", "1e3", "0x10", "5;6", "nan", "inf", "9" * 5000)
+BAD: dict[str, tuple[str, ...]] = {
+    "MODEL_PATH": ("/no/such/model.onnx", "/", "a" * 300, "/" + "b/" * 3000, "model\0.onnx"),
+    "TOP_K": NO_WHOLE_NUMBER,
+    "DEFAULT_LANGUAGE": ("fr", "EN", "en,es", "español"),
+    "MAX_IMAGE_BYTES": (*NO_WHOLE_NUMBER, "32MiB"),
+    "MAX_IMAGE_PIXELS": NO_WHOLE_NUMBER,
+    "PIXEL_BUDGET": NO_WHOLE_NUMBER,
+    "REJECT_BELOW": ("-0.01", "1.01", "nan", "inf", "-inf", "half", "50%", "0,5"),
+    "CORS_ALLOW_ORIGIN": ("flowers.example", "https://a.example\r\nX-Evil: 1", "https://a.example, https://b.example"),
+    "LOG_LEVEL": ("LOUD", "NOTSET", "10", "INFO!"),
+    "INFERENCE_THREADS": (*NO_WHOLE_NUMBER, "65"),
+}
+
+
+def test_every_setting_is_checked_here() -> None:
+    attributes = {attribute for attribute, _, _ in GOOD.values()}
+    assert attributes <= {field.name for field in dataclasses.fields(Settings)}
+    assert set(GOOD) == set(BAD)
+
+
+@pytest.mark.parametrize("variable", GOOD)
+@pytest.mark.parametrize("environment", ["unset", "", "  \t"])
+def test_an_unset_or_empty_variable_keeps_the_default(variable: str, environment: str) -> None:
+    attribute, default, _ = GOOD[variable]
+    settings = Settings.from_environment({} if environment == "unset" else {variable: environment})
+    assert getattr(settings, attribute) == default
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [(variable, text, value) for variable, (_, _, values) in GOOD.items() for text, value in values.items()],
+)
+def test_a_good_value_is_taken_and_changes_nothing_else(variable: str, text: str, value: object) -> None:
+    settings = Settings.from_environment({variable: f" {text} ", "UNRELATED": "x"})
+    attribute = GOOD[variable][0]
+    assert getattr(settings, attribute) == value
+    assert type(getattr(settings, attribute)) is type(value)
+    assert settings == dataclasses.replace(Settings.from_environment({}), **{attribute: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [pytest.param(variable, text, id=f"{variable}={text[:12]!r}") for variable, texts in BAD.items() for text in texts],
+)
+def test_a_bad_value_stops_the_start_and_names_the_variable(variable: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}=") as caught:
+        Settings.from_environment({variable: text})
+    assert repr(text)[1:10] in str(caught.value)
+    assert "should be" in str(caught.value)
+
+
+def test_a_file_that_is_no_model_is_left_to_the_model_to_refuse(tmp_path: Path) -> None:
+    file = tmp_path / "other.onnx"
+    file.write_bytes(b"")
+    assert Settings.from_environment({"MODEL_PATH": str(file)}).model_path == file
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().top_k = 3  # type: ignore[misc]
+
+
+def test_the_bundled_model_exists() -> None:
+    assert BUNDLED_MODEL.is_file()
