@@ -1,4 +1,4 @@
-"""Training batches: random crops, flips, rotations, colours, and mixtures of two photographs."""
+"""Training batches: random crops, flips, rotations, colours, mixtures of two photographs, and what is no flower."""
 
 import math
 from collections.abc import Sequence
@@ -91,19 +91,63 @@ def _cutmix(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     )
 
 
+def _collages(images: tf.Tensor) -> tf.Tensor:
+    """As many images as given, each of 4 × 4 pieces from anywhere in any of them."""
+    count, side = tf.shape(images)[0], images.shape[1] // 4
+    pieces = tf.reshape(images, (count, 4, side, 4, side, 3))
+    pieces = tf.random.shuffle(tf.reshape(tf.transpose(pieces, (0, 1, 3, 2, 4, 5)), (count * 16, side, side, 3)))
+    rows = tf.transpose(tf.reshape(pieces, (count, 4, 4, side, side, 3)), (0, 1, 3, 2, 4, 5))
+    return tf.reshape(rows, (count, 4 * side, 4 * side, 3))
+
+
+def _clouds(count: int, size: int) -> tf.Tensor:
+    """`count` images of noise of mixed fineness: sky, sand, cloth."""
+    octaves = []
+    for cells in (3, 12, 48, size):
+        weight = tf.random.uniform((count, 1, 1, 1)) ** 2
+        octaves.append(weight * tf.image.resize(tf.random.uniform((count, cells, cells, 3)), (size, size), "bicubic"))
+    noise = tf.add_n(octaves) + tf.random.uniform((count, 1, 1, 3), -0.5, 0.5)
+    return tf.clip_by_value(noise * 255, 0, 255)
+
+
+def _blocks(count: int, size: int) -> tf.Tensor:
+    """`count` images of bars and boxes in few colours: pages, screens, walls."""
+    cells = tf.random.uniform((2,), 2, 48, tf.int32)
+    chosen = tf.image.resize(tf.random.uniform((count, cells[0], cells[1], 1)), (size, size), "nearest")
+    ink, paper = (tf.random.uniform((count, 1, 1, 3), 0, 255) for _ in range(2))
+    return tf.where(chosen < tf.random.uniform((count, 1, 1, 1)), ink, paper)
+
+
+def _with_strangers(images: tf.Tensor, targets: tf.Tensor, strangers: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first `strangers` images replaced by ones that show no flower, with the same target for every class.
+
+    D. Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019; drawn here, not collected, so that
+    every collected picture of no flower is left to measure with.
+    """
+    drawn = strangers // 4
+    size = images.shape[1]
+    shown = [_collages(images)[: strangers - 2 * drawn], _clouds(drawn, size), _blocks(drawn, size)]
+    even = tf.fill((strangers, targets.shape[1]), 1 / targets.shape[1])
+    return tf.concat([*shown, images[strangers:]], 0), tf.concat([even, targets[strangers:]], 0)
+
+
 def training_batches(
-    photos: Sequence[Photo], classes: int, size: int, batch: int, seed: int, mixed: bool
+    photos: Sequence[Photo], classes: int, size: int, batch: int, seed: int, mixed: bool, strangers: int = 0
 ) -> tf.data.Dataset:
     """One epoch in random order: images float32 [batch, size, size, 3], 0..255, and targets float32 [batch, classes].
 
     `mixed`: two of five batches are mixtures of two photographs (mixup or cutmix), and crops go down to a quarter
-    of the area; without it crops keep at least 40 % and colours change less, for the last epochs.
+    of the area; without it crops keep at least 40 % and colours change less, for the last epochs. `strangers` images
+    of a batch show no flower.
     """
     smallest, degrees, strength = (0.25, 30.0, 0.4) if mixed else (0.4, 15.0, 0.2)
 
     def change(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images.set_shape((batch, size, size, 3))
+        targets.set_shape((batch, classes))
         images = _jitter(_rotate(images, degrees), strength)
+        if strangers:
+            images, targets = _with_strangers(images, targets, strangers)
         if not mixed:
             return images, targets
         choice = tf.random.uniform(())

@@ -71,7 +71,7 @@ def _rejection(report: dict[str, Any], folder: Path) -> None:
 
 
 def _confusions(confusions: list[dict[str, Any]], folder: Path) -> None:
-    names = sorted({entry[side] for entry in confusions for side in ("shown", "taken_for")})
+    names = sorted({entry[side] for entry in confusions for side in ("shown", "taken_for")}) or ["none"]
     matrix = [[0] * len(names) for _ in names]
     for entry in confusions:
         matrix[names.index(entry["shown"])][names.index(entry["taken_for"])] = entry["photos"]
@@ -202,9 +202,7 @@ Haswell: AVX2, neither AVX-512 nor VNNI.
 
 ## How it was trained
 
-The last layer first, on the frozen features; then all layers: {
-        phases
-    }; batches of 64, AdamW, one cosine
+The last layer first, on the frozen features; then all layers: {phases}; batches of 64, AdamW, one cosine
 schedule from a peak of {recipe["peak_rate"]}, label smoothing {
         recipe["label_smoothing"]
     }, random crops, flips, rotations, colours, mixup and cutmix,

@@ -18,17 +18,18 @@ EVALUATION_SIZE = 224
 
 @dataclass(frozen=True)
 class Phase:
-    """`epochs` at one image size (pixels). `mixed` is the strong augmentation of `augment.training_batches`."""
+    """`epochs` at one image size (pixels); for `mixed` and `strangers` see `augment.training_batches`."""
 
     epochs: int
     size: int
     mixed: bool
+    strangers: int = 0
 
 
 # Small images first: an epoch at 160 px takes half the time of one at 224. The last epochs see whole photographs at the
 # served size, so that the network forgets the mixtures (H. Touvron et al., "Fixing the train-test resolution
-# discrepancy", NeurIPS 2019).
-PHASES = (Phase(4, 160, True), Phase(8, 192, True), Phase(3, 224, False))
+# discrepancy", NeurIPS 2019), and what is no flower.
+PHASES = (Phase(4, 160, True), Phase(8, 192, True), Phase(3, 224, False, 8))
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe | None = N
     epochs = _sizes(recipe)
     for epoch in range(len(state["history"]), len(epochs)):
         phase = epochs[epoch]
-        batches = training_batches(data.train, classes, phase.size, BATCH, recipe.seed + epoch, phase.mixed)
+        batches = training_batches(
+            data.train, classes, phase.size, BATCH, recipe.seed + epoch, phase.mixed, phase.strangers
+        )
         fitted = model.fit(
             batches,
             validation_data=held,

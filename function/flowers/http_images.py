@@ -63,7 +63,12 @@ class ImageReader:
             raise InputError("MALFORMED_REQUEST", "`image.content` is not valid base64 (RFC 4648, padded).") from None
 
     def _from_parts(self, request: Request, body: bytes) -> list[bytes]:
-        parser = FormDataParser(max_form_memory_size=None, max_form_parts=_MOST_PARTS, silent=False)
+        parser = FormDataParser(
+            stream_factory=lambda *_, **__: io.BytesIO(),  # the body is in memory as it is: no temporary files
+            max_form_memory_size=None,
+            max_form_parts=_MOST_PARTS,
+            silent=False,
+        )
         try:
             _, fields, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
         except (ValueError, HTTPException) as error:

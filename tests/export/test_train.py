@@ -30,7 +30,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_learns(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, checkpoints = tmp_path / "discs.keras", tmp_path / "checkpoints"
-    fit, fitted = keras.Model.fit, []
+    fit = keras.Model.fit
+    fitted: list[object] = []
 
     def fit_until_the_second_epoch(model: keras.Model, *arguments: object, **options: object) -> object:
         if options.get("initial_epoch") == 1 and fitted == [0]:

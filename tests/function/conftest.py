@@ -20,7 +20,7 @@ Encode = Callable[..., bytes]
 @pytest.fixture(scope="session")
 def client() -> Iterator[FlaskClient]:
     """A client of the function as functions-framework loads and serves it."""
-    app = create_app("classify_http", str(ROOT / "function" / "main.py"), "http")
+    app = create_app("classify_http", str(ROOT / "function" / "main.py"), "http")  # type: ignore[no-untyped-call]
     with app.test_client() as client:
         yield client
 
