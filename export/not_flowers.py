@@ -45,7 +45,7 @@ class Source(NamedTuple):
 SOURCES = (
     Source("bzflag-data", "textures", "usr/share/games/bzflag",
            "boxwall.png caution.png mesh.png purple_basewall.png pyrwall.png std_ground.png telelink.png wall.png "
-           " water.png zone_ground.png"),
+           "water.png zone_ground.png"),
     Source("foobillardplus-data", "textures", "usr/share/games/foobillardplus/data",
            "carpet.png ceiling.png corr?.png door.png floor.png fp.png"),
     Source("gnome-user-docs", "screenshots", "usr/share/help/C/gnome-help/figures", "*.png", leave_out="color-*"),

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException
 
 from .classifier import Classifier, refusal
 from .document import ErrorDocument, ResultDocument, Timing, error_document
@@ -40,7 +39,7 @@ def _drain(request: Request) -> None:
     functions-framework reads the rest of a request into memory before it answers; here nothing is left to read.
     """
     left = _DRAIN_BYTES
-    with suppress(OSError, HTTPException):  # the client is gone
+    with suppress(Exception):  # the client is gone, or its transfer is broken
         while left > 0 and (chunk := request.stream.read(min(left, 64 * 1024))):
             left -= len(chunk)
     request.stream = io.BytesIO()

@@ -38,7 +38,7 @@ class ImageReader:
         announced = request.content_length or 0
         try:
             body = b"" if announced > most else request.stream.read(most + 1)
-        except (OSError, HTTPException) as error:
+        except Exception as error:  # each server has errors of its own for a broken transfer
             raise InputError("MALFORMED_REQUEST", "The body of the request ended early or is malformed.") from error
         if max(len(body), announced) > most:
             raise InputError(

@@ -1,21 +1,23 @@
 """The ONNX model: the one module that imports onnxruntime."""
 
-import atexit
 import hashlib
 import json
 import math
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from .decode import InputRule
+
+# onnxruntime otherwise sends usage data to its maker, from a thread that is started by the import and that a forked
+# worker hangs on at its end (its Privacy.md documents the variable).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 T = TypeVar("T")
 
@@ -104,20 +106,6 @@ def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
-def _end_child_at_once() -> None:
-    """Lets a forked process end without onnxruntime's destructors: they wait for a thread that only the parent has."""
-
-    def end() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-
-    atexit.register(end)
-
-
-os.register_at_fork(after_in_child=_end_child_at_once)
 
 
 class Model:
