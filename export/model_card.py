@@ -76,7 +76,7 @@ def _confusions(confusions: list[dict[str, Any]], folder: Path) -> None:
     for entry in confusions:
         matrix[names.index(entry["shown"])][names.index(entry["taken_for"])] = entry["photos"]
     figure, axes = plt.subplots(figsize=(6.5, 5.5))
-    axes.imshow(matrix, cmap="Oranges")
+    axes.imshow(matrix, cmap="Oranges", vmin=0, vmax=max(4, *map(max, matrix)))
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set(xlabel="taken for", ylabel="shown")

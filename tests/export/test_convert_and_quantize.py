@@ -87,15 +87,17 @@ def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(conve
     convolutions = [node for node in nodes if node.op_type == "Conv"]
     producers = {output: node.op_type for node in nodes for output in node.output}
     quantized = [producers.get(node.input[1]) == "DequantizeLinear" for node in convolutions]
-    assert quantized == [True] * 49 + [False]  # only the last convolution is the classifier's
+    assert quantized == [False] * 6 + [True] * 43 + [False]  # the last is the classifier
 
 
-def test_int8_weights_keep_to_seven_bits(converted: Converted) -> None:
+def test_int8_weights_keep_to_seven_bits_but_for_depthwise_ones(converted: Converted) -> None:
     model = onnx.load(converted.int8_file)
     weights = [onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == 3]
-    kernels = [weight for weight in weights if weight.ndim == 4]
-    assert len(kernels) == 49
-    assert max(int(np.abs(kernel.astype(int)).max()) for kernel in kernels) <= 64
+    pointwise = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
+    depthwise = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] == 1]
+    assert (len(pointwise), len(depthwise)) == (29, 14)
+    assert max(int(np.abs(weight.astype(int)).max()) for weight in pointwise) <= 64
+    assert max(int(np.abs(weight.astype(int)).max()) for weight in depthwise) == 127
 
 
 def test_metadata_survives_both_steps(converted: Converted) -> None:
