@@ -143,7 +143,7 @@ def client_with(**changes: Any) -> FlaskClient:
 
 def client_of(function: HttpFunction) -> FlaskClient:
     """A client of `function` in a server that passes on every path and method."""
-    app = Flask("function")
+    app = Flask("wrapped", root_path=str(ROOT))
 
     @app.before_request
     def answer() -> Response:
