@@ -19,6 +19,14 @@ def test_batches_have_the_size_range_and_targets_of_the_contract(data: Dataset, 
     assert (shares == {1.0}) is not mixed  # only the strong augmentation mixes photographs
 
 
+def test_strangers_come_first_and_count_for_every_class_alike(data: Dataset) -> None:
+    images, targets = next(iter(training_batches(data.train, 3, 64, 16, 5, False, strangers=6)))
+    assert np.asarray(images).shape == (16, 64, 64, 3)
+    assert np.allclose(targets[:6], 1 / 3)
+    assert np.allclose(np.max(targets[6:], axis=1), 1)
+    assert 0 <= float(np.min(images)) <= float(np.max(images)) <= 255
+
+
 def test_every_photograph_appears_once_an_epoch_in_another_order(data: Dataset) -> None:
     one, other = (
         np.concatenate(
