@@ -208,7 +208,7 @@ schedule from a peak of {recipe["peak_rate"]}, label smoothing {
     }, random crops, flips, rotations, colours, mixup and cutmix,
 averaged weights ({
         recipe["ema_momentum"]
-    } a step). In the last epochs, one image in eight is drawn to show no flower and has no target.
+    } a step). In the last epochs, one image in eight is drawn to show no flower, its target the same for every class.
 
 ![training curves](model_card/training.png)
 
