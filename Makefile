@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow test-export lint export
+.PHONY: help serve test test-export lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -14,10 +14,7 @@ serve: .venv/serve/ready ## serve the bundled model on http://localhost:$(PORT)
 	@.venv/serve/bin/functions-framework --source function/main.py --target classify_http --port $(PORT)
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export -m "not slow"
-
-test-slow: .venv/test/ready ## run the longer checks
-	.venv/test/bin/python -m pytest --ignore=tests/export -m slow
+	.venv/test/bin/python -m pytest --ignore=tests/export
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
