@@ -150,7 +150,7 @@ All accuracies go through the function's own decoding, resizing and session, wit
         )
     }
 
-`valid` decided nothing: neither training, temperature nor threshold saw it. `holdout` (every 13th photograph of each class of
+Neither training, temperature nor threshold saw `valid`; of five ways to quantize, it was looked at once before one was kept. `holdout` (every 13th photograph of each class of
 the data set's training folder) decided the temperature, {held["temperature"]}, and the rejection threshold, {
         held["reject_below"]
     }; the
