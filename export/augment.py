@@ -59,7 +59,7 @@ def _jitter(images: tf.Tensor, strength: float) -> tf.Tensor:
     return tf.clip_by_value(images, 0.0, 255.0)
 
 
-def _gamma(alpha: float) -> tf.Tensor:
+def _beta(alpha: float) -> tf.Tensor:
     """A draw from Beta(alpha, alpha)."""
     a, b = tf.random.gamma((), alpha), tf.random.gamma((), alpha)
     return a / (a + b)
@@ -67,7 +67,7 @@ def _gamma(alpha: float) -> tf.Tensor:
 
 def _mixup(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018; alpha 0.2."""
-    share = _gamma(0.2)
+    share = _beta(0.2)
     return (
         share * images + (1 - share) * tf.reverse(images, (0,)),
         share * targets + (1 - share) * tf.reverse(targets, (0,)),
@@ -77,7 +77,7 @@ def _mixup(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
 def _cutmix(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """S. Yun et al., "CutMix", ICCV 2019; alpha 1."""
     size = images.shape[1]
-    half = tf.sqrt(1 - _gamma(1.0)) / 2
+    half = tf.sqrt(1 - _beta(1.0)) / 2
     y, x = tf.random.uniform(()), tf.random.uniform(())
     position = (tf.range(size, dtype=tf.float32) + 0.5) / size
     inside = tf.cast(tf.abs(position - y) < half, tf.float32)[:, None] * tf.cast(

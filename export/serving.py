@@ -9,24 +9,25 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 FUNCTION = Path(__file__).parent.parent / "function"
-SERVED_MODEL = FUNCTION / "flowers" / "model" / "flowers.onnx"
 sys.path.insert(0, str(FUNCTION))
 
 from flowers.decode import decode  # noqa: E402
 from flowers.model import Model  # noqa: E402
 from flowers.pixel_budget import PixelBudget  # noqa: E402
 from flowers.prediction import probabilities  # noqa: E402
+from flowers.settings import BUNDLED_MODEL as SERVED_MODEL  # noqa: E402
+from flowers.settings import Settings  # noqa: E402
 
 __all__ = ["SERVED_MODEL", "Model", "logits_of", "pixels_of", "probabilities"]
 
-_MOST_PIXELS = 100_000_000
+_DEFAULTS = Settings()
 
 
 def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]]:
     """Each image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `decode` raises."""
-    budget = PixelBudget(_MOST_PIXELS)
+    budget = PixelBudget(_DEFAULTS.pixel_budget)
     for file in files:
-        yield decode(file.read_bytes(), model.card.input_rule, _MOST_PIXELS, budget).pixels
+        yield decode(file.read_bytes(), model.card.input_rule, _DEFAULTS.max_image_pixels, budget).pixels
 
 
 def logits_of(files: Sequence[Path], model: Model, task: str) -> NDArray[np.float32]:

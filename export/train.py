@@ -48,7 +48,8 @@ class Recipe:
     seed: int = 20261123
 
 
-def _sizes(recipe: Recipe) -> list[Phase]:
+def _epochs(recipe: Recipe) -> list[Phase]:
+    """The phase of each epoch."""
     return [phase for phase in recipe.phases for _ in range(phase.epochs)]
 
 
@@ -73,7 +74,7 @@ def _fit_head(model: keras.Model, data: Dataset, recipe: Recipe) -> None:
 
 
 def _compile(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
-    epochs = len(_sizes(recipe))
+    epochs = len(_epochs(recipe))
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.peak_rate,
@@ -126,7 +127,7 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe | None = N
         _fit_head(model, data, recipe)
         _compile(model, recipe, len(data.train) // BATCH)
     held = evaluation_batches(data.holdout, classes, EVALUATION_SIZE, BATCH)
-    epochs = _sizes(recipe)
+    epochs = _epochs(recipe)
     for epoch in range(len(state["history"]), len(epochs)):
         phase = epochs[epoch]
         batches = training_batches(

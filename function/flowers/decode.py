@@ -1,6 +1,7 @@
 """Image bytes to upright RGB pixels of the size that the model sees."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,12 +55,20 @@ class Decoded:
     facts: ImageFacts
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(read_exif: Callable[[], Image.Exif]) -> int:
+    """The EXIF orientation, 1 to 8; 1 where none is told."""
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        value = read_exif().get(_ORIENTATION_TAG, 1)
     except Exception:  # broken metadata is no reason to refuse a photo that shows
         return 1
     return value if value in _UPRIGHT else 1
+
+
+def _exif_of_header(image: ImageFile.ImageFile) -> Image.Exif:
+    """The EXIF that stands before the pixels; unlike `getexif`, this never decodes those of a PNG."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return exif
 
 
 def _draft(image: ImageFile.ImageFile, rule: InputRule) -> None:
@@ -98,31 +107,21 @@ def _small_rgb(image: Image.Image, rule: InputRule, target: tuple[int, int]) -> 
     return small.convert("RGB")
 
 
-def _orientation_in(data: bytes | None) -> int:
-    """The orientation that EXIF bytes tell; unlike `getexif`, it never decodes the pixels of a PNG."""
-    exif = Image.Exif()
-    try:
-        exif.load(data or b"")
-        return int(exif.get(_ORIENTATION_TAG, 1))
-    except Exception:
-        return 1
-
-
-def _decode(data: bytes, image: ImageFile.ImageFile, rule: InputRule, budget: PixelBudget) -> Decoded:
+def _decode(data: bytes, name: str, image: ImageFile.ImageFile, rule: InputRule, budget: PixelBudget) -> Decoded:
     full = image.size
-    if image.format in ("JPEG", "MPO"):
+    if name == "JPEG":
         _draft(image, rule)
     with budget.reserve(held_pixels(data, image, full)):
         image.load()
-        if image.format == "TIFF":  # Pillow has turned it upright while loading
+        if name == "TIFF":  # Pillow has turned it upright while loading
             full = image.size
-        orientation = _orientation(image)
+        orientation = _orientation(image.getexif)
         sideways = orientation in _SIDEWAYS
         target = (rule.height, rule.width) if sideways else (rule.width, rule.height)
         small = _small_rgb(image, rule, target)
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
-    return Decoded(np.asarray(small), ImageFacts(sniff(data), *(full[::-1] if sideways else full)))
+    return Decoded(np.asarray(small), ImageFacts(name, *(full[::-1] if sideways else full)))
 
 
 def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -> Decoded:
@@ -142,14 +141,14 @@ def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -
     facts = ImageFacts(name)
     try:
         image = open_image(data, name)
-        sideways = name != "TIFF" and _orientation_in(image.info.get("exif")) in _SIDEWAYS
+        sideways = name != "TIFF" and _orientation(lambda: _exif_of_header(image)) in _SIDEWAYS
         facts = ImageFacts(name, *(image.size[::-1] if sideways else image.size))
         if image.width * image.height > max_pixels:
             raise InputError(
                 "IMAGE_TOO_LARGE",
                 f"The image has {image.width} × {image.height} pixels; {max_pixels:,} is the most. Scale it down.",
             )
-        return _decode(data, image, rule, budget)
+        return _decode(data, name, image, rule, budget)
     except InputError as error:
         error.facts = facts
         raise
