@@ -28,7 +28,7 @@ class Phase:
 
 # Small images first: an epoch at 160 px takes half the time of one at 224. The last epochs see whole photographs at the
 # served size, so that the network forgets the mixtures (H. Touvron et al., "Fixing the train-test resolution
-# discrepancy", NeurIPS 2019), and what is no flower.
+# discrepancy", NeurIPS 2019). Pictures of no flower are in every batch.
 PHASES = (Phase(10, 160, True, 4), Phase(20, 192, True, 4), Phase(5, 224, False, 8))
 
 
