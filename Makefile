@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-export lint export
+.PHONY: help serve local-cloud test test-export test-soak lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -13,11 +13,17 @@ serve: .venv/serve/ready ## serve the bundled model on http://localhost:$(PORT)
 	@echo "Serving on http://localhost:$(PORT) (Ctrl-C ends it). Try: curl --data-binary @flower.jpg http://localhost:$(PORT)/"
 	@.venv/serve/bin/functions-framework --source function/main.py --target classify_http --port $(PORT)
 
+local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the function, and the events between
+	@.venv/test/bin/python -m tests.local_cloud start
+
 test: .venv/test/ready ## run the tests that need no TensorFlow
 	.venv/test/bin/python -m pytest --ignore=tests/export
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
+
+test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
+	.venv/test/bin/python -m pytest --ignore=tests/export -m soak -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .

@@ -11,9 +11,9 @@ from tqdm import tqdm
 FUNCTION = Path(__file__).parent.parent / "function"
 sys.path.insert(0, str(FUNCTION))
 
+from flowers.budget import PixelBudget  # noqa: E402
 from flowers.decode import decode  # noqa: E402
 from flowers.model import Model  # noqa: E402
-from flowers.pixel_budget import PixelBudget  # noqa: E402
 from flowers.prediction import probabilities  # noqa: E402
 from flowers.settings import BUNDLED_MODEL as SERVED_MODEL  # noqa: E402
 from flowers.settings import Settings  # noqa: E402

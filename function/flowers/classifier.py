@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
+from .budget import PixelBudget
 from .decode import decode
 from .document import (
     RESULT_SCHEMA,
@@ -19,7 +20,6 @@ from .document import (
 )
 from .errors import FlowersError, ImageFacts, InputError
 from .model import Model
-from .pixel_budget import PixelBudget
 from .prediction import Candidate, top_candidates
 from .settings import Settings, SettingsError
 from .species import Catalogue, Species
@@ -27,21 +27,22 @@ from .species import Catalogue, Species
 
 @dataclass(frozen=True)
 class Source:
-    """Where an image was read: a `gs://` address and the object's generation; both None for bytes sent along."""
+    """Where an image lies: a `gs://` address, the object's generation, its size in bytes; None for bytes sent along."""
 
     uri: str | None = None
     generation: str | None = None
+    size: int | None = None
 
 
-def _image_document(data: bytes, facts: ImageFacts, source: Source) -> ImageDocument:
+def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> ImageDocument:
     return {
         "uri": source.uri,
         "generation": source.generation,
         "format": facts.format,
         "width": facts.width,
         "height": facts.height,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": source.size if data is None else len(data),
+        "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
     }
 
 
@@ -73,6 +74,14 @@ class Classifier:
         """All species that the model tells apart, in the order of its labels."""
         return [self._catalogue.find(label) for label in self.model.card.labels]
 
+    def check_size(self, size: int) -> None:
+        """Raises `InputError` (IMAGE_TOO_LARGE) for more bytes than the limit; worth asking before they are read."""
+        if size > self._settings.max_image_bytes:
+            raise InputError(
+                "IMAGE_TOO_LARGE",
+                f"The image has {size:,} bytes; {self._settings.max_image_bytes:,} is the most. Scale it down.",
+            )
+
     def classify(
         self, data: bytes, top: int | None = None, language: str | None = None, source: Source = Source()
     ) -> ResultDocument:
@@ -82,11 +91,7 @@ class Classifier:
         default to the settings. Raises `InputError` for a faulty image and `SurroundingsError` when overloaded.
         """
         started = perf_counter()
-        if len(data) > self._settings.max_image_bytes:
-            raise InputError(
-                "IMAGE_TOO_LARGE",
-                f"The image has {len(data):,} bytes; {self._settings.max_image_bytes:,} is the most. Scale it down.",
-            )
+        self.check_size(len(data))
         card = self.model.card
         decoded = decode(data, card.input_rule, self._settings.max_image_pixels, self._budget)
         decoded_at = perf_counter()
@@ -124,7 +129,7 @@ class Classifier:
         }
 
 
-def refusal(error: FlowersError, data: bytes, source: Source = Source()) -> ErrorDocument:
-    """The error document of an image that `Classifier.classify` refused."""
+def refusal(error: FlowersError, data: bytes | None, source: Source = Source()) -> ErrorDocument:
+    """The error document of an image that was refused; `data` is None where it was not even read."""
     facts = error.facts if isinstance(error, InputError) else ImageFacts()
     return error_document(error, _image_document(data, facts, source))

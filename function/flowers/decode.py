@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from .budget import PixelBudget
 from .errors import FlowersError, ImageFacts, InputError
 from .formats import held_pixels, open_image, sniff
-from .pixel_budget import PixelBudget
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {

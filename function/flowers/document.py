@@ -20,15 +20,18 @@ class Prediction(TypedDict):
 
 
 class ImageDocument(TypedDict):
-    """The image: where it came from, and what it is as far as known. `width` and `height` in pixels, upright."""
+    """The image: where it came from, and what it is as far as known. `width` and `height` in pixels, upright.
+
+    `bytes` is None only for an object in a bucket that was not found, `sha256` also for one refused without being read.
+    """
 
     uri: str | None
     generation: str | None
     format: str | None
     width: int | None
     height: int | None
-    bytes: int
-    sha256: str
+    bytes: int | None
+    sha256: str | None
 
 
 class ModelDocument(TypedDict):

@@ -10,7 +10,19 @@ Image.MAX_IMAGE_PIXELS = None
 # The plugins of the common formats are loaded at start, not at the first photo.
 Image.preinit()
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+# Each format's usual ending and media type.
+MEDIA_TYPES = {
+    "JPEG": (".jpg", "image/jpeg"),
+    "PNG": (".png", "image/png"),
+    "WEBP": (".webp", "image/webp"),
+    "GIF": (".gif", "image/gif"),
+    "BMP": (".bmp", "image/bmp"),
+    "TIFF": (".tiff", "image/tiff"),
+    "AVIF": (".avif", "image/avif"),
+    "HEIF": (".heic", "image/heic"),
+}
+FORMATS = tuple(MEDIA_TYPES)
+IMAGE_ENDINGS = (*(ending for ending, _ in MEDIA_TYPES.values()), ".jpeg", ".tif", ".heif")
 _RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
 
 

@@ -8,16 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Request, Response
 
-from .classifier import Classifier, refusal
+from .archive import Archive
+from .classifier import Classifier, Source, refusal
 from .document import ErrorDocument, ResultDocument, Timing, error_document
 from .errors import FlowersError, InputError, SurroundingsError
 from .http_images import ImageReader
 from .log import trace_fields
 from .settings import LANGUAGES, Settings
+from .stored_object import ObjectAddress, ObjectMissingError
+
+if TYPE_CHECKING:
+    from .storage import Storage
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _DRAIN_BYTES = 64 * 1024 * 1024
@@ -48,8 +53,11 @@ def _drain(request: Request) -> None:
 class HttpFunction:
     """Answers the requests of the HTTP contract with `classifier`."""
 
-    def __init__(self, classifier: Classifier, settings: Settings) -> None:
+    def __init__(self, classifier: Classifier, settings: Settings, storage: Callable[[], "Storage"]) -> None:
+        """`storage` gives the adapter when a request or the archive first needs it."""
         self._classifier = classifier
+        self._storage = storage
+        self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
         self._routes: dict[str, dict[str, Callable[[Request], _Answer]]] = {
@@ -113,9 +121,11 @@ class HttpFunction:
     def _classify(self, request: Request) -> _Answer:
         top, language = self._parameters(request)
         images = self._images.read(request)
+        if isinstance(images, ObjectAddress):
+            return self._classify_stored(images, top, language)
         if len(images) == 1:
             try:
-                document = self._classifier.classify(images[0], top, language)
+                document = self._classify_sent(images[0], top, language)
             except FlowersError as error:
                 return _refuse(error, refusal(error, images[0]))
             return _Answer(document, timing=document["timing_ms"])
@@ -123,13 +133,41 @@ class HttpFunction:
         timing = _NOTHING_TIMED
         for data in images:
             try:
-                document = self._classifier.classify(data, top, language)
+                document = self._classify_sent(data, top, language)
             except FlowersError as error:
                 results.append(refusal(error, data))
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
         return _Answer({"results": results}, timing=timing)
+
+    def _classify_sent(self, data: bytes, top: int | None, language: str | None) -> ResultDocument:
+        document = self._classifier.classify(data, top, language)
+        if self._archive:
+            self._archive.keep(data, document)
+        return document
+
+    def _classify_stored(self, address: ObjectAddress, top: int | None, language: str | None) -> _Answer:
+        source, data = Source(address.uri), None
+        try:
+            if address.bucket not in self._settings.allowed_buckets:
+                raise InputError(
+                    "BUCKET_NOT_ALLOWED",
+                    f"The bucket {address.bucket} may not be read through this endpoint. Send the image's bytes.",
+                )
+            stored = self._storage().look_up(address)
+            if stored is None:
+                raise _not_found(address)
+            source = Source(address.uri, str(stored.generation), stored.size)
+            self._classifier.check_size(stored.size)
+            try:
+                data = self._storage().read(stored, self._settings.max_image_bytes)
+            except ObjectMissingError:
+                raise _not_found(address) from None
+            document = self._classifier.classify(data, top, language, source)
+        except FlowersError as error:
+            return _refuse(error, refusal(error, data, source))
+        return _Answer(document, timing=document["timing_ms"])
 
     def _parameters(self, request: Request) -> tuple[int | None, str | None]:
         text, language = request.args.get("top"), request.args.get("lang")
@@ -188,6 +226,10 @@ def _trace(request: Request) -> dict[str, str]:
 def _refuse(error: FlowersError, document: ErrorDocument | None = None) -> _Answer:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, SurroundingsError) else {}
     return _Answer(document or error_document(error), error.code, headers)
+
+
+def _not_found(address: ObjectAddress) -> InputError:
+    return InputError("NOT_FOUND", f"There is no object {address.uri}.")
 
 
 def _sum(one: Timing, other: Timing) -> Timing:

@@ -1,4 +1,4 @@
-"""The image bytes in a request: its body, its multipart parts, or base64 in JSON."""
+"""The image in a request: its body, its multipart parts, base64 in JSON, or the address of an object in JSON."""
 
 import base64
 import binascii
@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
 from .errors import InputError
+from .stored_object import ObjectAddress
 
 _MOST_PARTS = 100
 _ENVELOPE_BYTES = 64 * 1024
@@ -23,13 +24,13 @@ class ImageReader:
     def __init__(self, max_image_bytes: int) -> None:
         self._most = max_image_bytes
 
-    def read(self, request: Request) -> list[bytes]:
-        """The images of a request, in order; at least one.
+    def read(self, request: Request) -> list[bytes] | ObjectAddress:
+        """The images of a request, in order and at least one; or where the one image lies that it points at.
 
         Raises `InputError`: EMPTY_IMAGE, MALFORMED_REQUEST, IMAGE_TOO_LARGE, BUCKET_NOT_ALLOWED.
         """
         if request.mimetype == "application/json":
-            return [self._from_json(self._body(request, self._most * 4 // 3 + _ENVELOPE_BYTES))]
+            return self._from_json(self._body(request, self._most * 4 // 3 + _ENVELOPE_BYTES))
         if request.mimetype == "multipart/form-data":
             return self._from_parts(request, self._body(request, self._most + _ENVELOPE_BYTES))
         return [self._body(request, self._most)]
@@ -47,7 +48,7 @@ class ImageReader:
             )
         return body
 
-    def _from_json(self, body: bytes) -> bytes:
+    def _from_json(self, body: bytes) -> list[bytes] | ObjectAddress:
         try:
             image: Any = json.loads(body)["image"]
             sources = {"content", "gcs_uri"} & set(image)
@@ -56,9 +57,9 @@ class ImageReader:
         if not isinstance(image, dict) or len(sources) != 1 or not isinstance(value := image[sources.pop()], str):
             raise InputError("MALFORMED_REQUEST", f"`image` should hold one text: {_JSON_SHAPE}.")
         if "gcs_uri" in image:
-            raise _refused_address(value)
+            return _address(value)
         try:
-            return base64.b64decode("".join(value.split()), validate=True)
+            return [base64.b64decode("".join(value.split()), validate=True)]
         except (binascii.Error, ValueError):
             raise InputError("MALFORMED_REQUEST", "`image.content` is not valid base64 (RFC 4648, padded).") from None
 
@@ -83,9 +84,10 @@ class ImageReader:
         return images
 
 
-def _refused_address(address: str) -> InputError:
-    if address.startswith(("http://", "https://")):
-        return InputError("BUCKET_NOT_ALLOWED", "Web addresses are never fetched. Send the image's bytes.")
-    if not address.startswith("gs://"):
-        return InputError("MALFORMED_REQUEST", "`image.gcs_uri` should be like gs://bucket/name.")
-    return InputError("BUCKET_NOT_ALLOWED", "No bucket may be read through this endpoint. Send the image's bytes.")
+def _address(uri: str) -> ObjectAddress:
+    if uri.startswith(("http://", "https://")):
+        raise InputError("BUCKET_NOT_ALLOWED", "Web addresses are never fetched. Send the image's bytes.")
+    address = ObjectAddress.parse(uri)
+    if address is None:
+        raise InputError("MALFORMED_REQUEST", "`image.gcs_uri` should be like gs://bucket/name.")
+    return address

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from .formats import IMAGE_ENDINGS
+from .stored_object import BUCKET_NAME
+
 LANGUAGES = ("en", "es")
 BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"
 
@@ -49,6 +52,23 @@ def _origin(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    if not BUCKET_NAME.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _buckets(text: str) -> tuple[str, ...]:
+    return tuple(_bucket(name.strip()) for name in text.split(","))
+
+
+def _suffix(text: str) -> str:
+    # An ending that images have, or none to speak of, could not tell a result from an image.
+    if not re.fullmatch(r"[._-][A-Za-z0-9._-]{0,62}[A-Za-z0-9]", text) or text.lower().endswith(IMAGE_ENDINGS):
+        raise ValueError
+    return text
+
+
 def _model_file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
@@ -70,6 +90,10 @@ class Settings:
     max_image_pixels: int = 100_000_000
     pixel_budget: int = 50_000_000
     reject_below: float | None = None
+    result_suffix: str = ".json"
+    result_bucket: str | None = None
+    allowed_buckets: tuple[str, ...] = ()
+    archive_bucket: str | None = None
     cors_allow_origin: str | None = None
     log_level: str = "INFO"
     inference_threads: int = 1
@@ -101,6 +125,17 @@ class Settings:
             max_image_pixels=read("MAX_IMAGE_PIXELS", _integer(1), cls.max_image_pixels, "a whole number of pixels"),
             pixel_budget=read("PIXEL_BUDGET", _integer(1), cls.pixel_budget, "a whole number of pixels"),
             reject_below=read("REJECT_BELOW", _share, cls.reject_below, "a number from 0 to 1"),
+            result_suffix=read(
+                "RESULT_SUFFIX",
+                _suffix,
+                cls.result_suffix,
+                "an ending like .json that no image has, so that a result is never taken for an image",
+            ),
+            result_bucket=read("RESULT_BUCKET", _bucket, cls.result_bucket, "the name of a bucket, without gs://"),
+            allowed_buckets=read(
+                "ALLOWED_BUCKETS", _buckets, cls.allowed_buckets, "names of buckets with commas between, without gs://"
+            ),
+            archive_bucket=read("ARCHIVE_BUCKET", _bucket, cls.archive_bucket, "the name of a bucket, without gs://"),
             cors_allow_origin=read("CORS_ALLOW_ORIGIN", _origin, cls.cors_allow_origin, "an origin or *"),
             log_level=read("LOG_LEVEL", _one_of(*levels), cls.log_level, f"one of {', '.join(levels)}"),
             inference_threads=read("INFERENCE_THREADS", _integer(1, 64), cls.inference_threads, "from 1 to 64"),

@@ -1,6 +1,7 @@
 """What the tests of the function share: the framework's own app, and pictures with real bytes."""
 
 import io
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from functions_framework import create_app
+from google.cloud import storage
 from PIL import Image
+
+from tests.emulated_cloud import EmulatedStorage
 
 ROOT = Path(__file__).parents[2]
 FLOWERS102 = ROOT.parent / "shared" / "flowers102"
@@ -47,6 +51,27 @@ def encode(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def storage_server() -> Iterator[EmulatedStorage]:
+    """fake-gcs-server, which storage clients find by themselves while the tests run."""
+    with EmulatedStorage() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(storage_server: EmulatedStorage) -> storage.Bucket:
+    """A new, empty bucket."""
+    return storage.Client().create_bucket(f"garden-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def upload_client(storage_server: EmulatedStorage) -> Iterator[FlaskClient]:
+    """A client of `classify_upload` as functions-framework loads and serves it."""
+    app = create_app("classify_upload", str(ROOT / "function" / "main.py"))  # type: ignore[no-untyped-call]
+    with app.test_client() as client:
+        yield client
 
 
 @pytest.fixture

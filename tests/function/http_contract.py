@@ -15,6 +15,7 @@ from werkzeug.datastructures import Headers
 from flowers.classifier import Classifier
 from flowers.http_function import HttpFunction
 from flowers.settings import Settings
+from flowers.storage import Storage
 from tests.function.conftest import ROOT
 
 # What no answer may show: a traceback, or where the code lies on the server.
@@ -135,10 +136,15 @@ def post_unannounced(client: FlaskClient, body: bytes, content_type: str | None 
     return ask(client, "POST", "/", content_type=content_type, input_stream=stream, environ_overrides=environ)
 
 
+def no_storage() -> Storage:
+    """The storage of a function that has none to ask."""
+    raise AssertionError("this request is nothing for Cloud Storage")
+
+
 def client_with(**changes: Any) -> FlaskClient:
     """A client of the function with `changes` of the default settings, in a server that passes on everything."""
     settings = Settings(**changes)
-    return client_of(HttpFunction(Classifier(settings), settings))
+    return client_of(HttpFunction(Classifier(settings), settings, no_storage))
 
 
 def client_of(function: HttpFunction) -> FlaskClient:

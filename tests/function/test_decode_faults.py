@@ -5,10 +5,10 @@ import struct
 
 import pytest
 
+from flowers.budget import PixelBudget
 from flowers.decode import Decoded, InputRule, decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS, sniff
-from flowers.pixel_budget import PixelBudget
 from tests.function.conftest import encode
 from tests.function.pictures import (
     claim_size,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flowers.budget import PixelBudget
 from flowers.decode import Decoded, InputRule, decode
 from flowers.errors import ImageFacts
-from flowers.pixel_budget import PixelBudget
 from tests.function.conftest import encode
 from tests.function.pictures import (
     OPTIONS,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from flowers.budget import PixelBudget
 from flowers.decode import InputRule, decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS
-from flowers.pixel_budget import PixelBudget
 from tests.function.conftest import ROOT, encode
 from tests.function.pictures import (
     claim_size,
@@ -34,7 +34,7 @@ import json, os, sys
 from pathlib import Path
 from flowers.decode import InputRule, decode
 from flowers.errors import InputError
-from flowers.pixel_budget import PixelBudget
+from flowers.budget import PixelBudget
 
 def status(name):
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -10,12 +10,22 @@ import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
+from flowers.budget import PixelBudget
 from flowers.classifier import Classifier
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
-from flowers.pixel_budget import PixelBudget
 from flowers.settings import Settings
-from tests.function.http_contract import Contract, ask, check_meaning, client_of, client_with, multipart, part, post
+from tests.function.http_contract import (
+    Contract,
+    ask,
+    check_meaning,
+    client_of,
+    client_with,
+    multipart,
+    no_storage,
+    part,
+    post,
+)
 
 PATHS = ("/", "/health", "/species", "/openapi.json")
 ORIGIN = "https://garden.example"
@@ -157,7 +167,7 @@ def overloaded() -> tuple[FlaskClient, PixelBudget]:
     settings = Settings()
     classifier = Classifier(settings)
     budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
-    return client_of(HttpFunction(classifier, settings)), budget
+    return client_of(HttpFunction(classifier, settings, no_storage)), budget
 
 
 def test_overload_is_answered_with_retry_after_and_is_over_when_pixels_are_free(jpeg: bytes) -> None:
@@ -177,7 +187,7 @@ def test_a_fault_inside_is_logged_and_the_answer_keeps_it_to_itself(
 ) -> None:
     settings = Settings()
     classifier = Classifier(settings)
-    client = client_of(HttpFunction(classifier, settings))
+    client = client_of(HttpFunction(classifier, settings, no_storage))
     document = client.get("/openapi.json").get_json()
     del classifier._budget
     with log_lines(capsys) as lines:

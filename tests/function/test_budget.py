@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from flowers.budget import PixelBudget
 from flowers.decode import InputRule, decode
 from flowers.errors import InputError, SurroundingsError
-from flowers.pixel_budget import PixelBudget
 from tests.function.conftest import encode
 from tests.function.pictures import draw_picture
 

@@ -1,0 +1,90 @@
+"""The archive: photos sent over HTTP are kept with their results beside them, for traceability and retraining.
+
+    ARCHIVE_BUCKET/YYYY/MM/DD/<sha256>.jpg
+    ARCHIVE_BUCKET/YYYY/MM/DD/<sha256>.jpg.json
+
+A thread of its own does it, after the answer: an archive that is slow or out of reach costs a photo's copy, never an
+answer. The day is that of the result, in UTC.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from .document import ResultDocument
+from .formats import MEDIA_TYPES
+from .results import Results
+from .settings import Settings
+from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject
+
+if TYPE_CHECKING:
+    from .storage import Storage
+
+# As many of the largest images may wait to be stored; what comes on top is not kept.
+_IMAGES_WAITING = 2
+
+logger = logging.getLogger(__name__)
+
+
+class Archive:
+    """Keeps classified photos in a bucket; `keep` may be called from many threads and returns at once."""
+
+    def __init__(self, bucket: str, settings: Settings, storage: Callable[[], "Storage"]) -> None:
+        """`storage` gives the adapter when the first photo needs it."""
+        self._bucket = bucket
+        self._suffix = settings.result_suffix
+        self._storage = storage
+        self._room = _IMAGES_WAITING * settings.max_image_bytes
+        self._changed = threading.Lock()
+        # Its thread starts with the first photo, after the server's fork; what waits at the end is stored before exit.
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
+
+    def keep(self, data: bytes, document: ResultDocument) -> None:
+        """Stores a photo and its result soon, or logs a warning when too much is waiting."""
+        with self._changed:
+            accepted = len(data) <= self._room
+            if accepted:
+                self._room -= len(data)
+        if not accepted:
+            _warn("too much is waiting", document)
+            return
+        try:
+            self._worker.submit(self._store, data, document)
+        except RuntimeError as error:  # the instance is about to end
+            _warn(str(error), document)
+
+    def _store(self, data: bytes, document: ResultDocument) -> None:
+        try:
+            self._write(data, document)
+        except Exception as error:  # whatever it is, the answer is given, and the next photo is tried
+            _warn(str(error), document)
+        finally:
+            with self._changed:
+                self._room += len(data)
+
+    def _write(self, data: bytes, document: ResultDocument) -> None:
+        image = document["image"]
+        ending, media_type = MEDIA_TYPES[str(image["format"])]
+        day = document["classified_at"].partition("T")[0].replace("-", "/")
+        address = ObjectAddress(self._bucket, f"{day}/{image['sha256']}{ending}")
+        storage = self._storage()
+        try:
+            generation = storage.write(address, data, media_type, expected=0)
+        except PreconditionFailedError:  # the same photo was sent before
+            found = storage.look_up(address)
+            if found is None:
+                raise
+            generation = found.generation
+        results = Results(storage, self._suffix, None, document["model"]["version"])
+        stored = StoredObject(address, generation, len(data), media_type)
+        existing = results.look_up(stored)
+        if not results.standing(stored, existing).settled:
+            image = {**image, "uri": address.uri, "generation": str(generation)}
+            results.write(stored, {**document, "image": image}, existing)
+
+
+def _warn(reason: str, document: ResultDocument) -> None:
+    fields = {"event": "not_archived", "sha256": document["image"]["sha256"]}
+    logger.warning("a photo was answered but not archived: %s", reason, extra={"fields": fields})

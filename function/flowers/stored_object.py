@@ -1,0 +1,60 @@
+"""An object in Cloud Storage as the core sees it; the library that talks to it stays in `storage`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+# https://cloud.google.com/storage/docs/buckets#naming (2026): names with dots may have 222 characters.
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+# https://cloud.google.com/storage/docs/objects#naming (2026)
+MOST_NAME_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class ObjectAddress:
+    """Where an object lies, whatever its generation."""
+
+    bucket: str
+    name: str
+
+    @property
+    def uri(self) -> str:
+        """`gs://bucket/name`; the name stands as it is, whatever characters it has."""
+        return f"gs://{self.bucket}/{self.name}"
+
+    @classmethod
+    def parse(cls, uri: str) -> "ObjectAddress | None":
+        """The address that `gs://bucket/name` stands for; None for anything else."""
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        if not uri.startswith("gs://") or not BUCKET_NAME.fullmatch(bucket) or not is_object_name(name):
+            return None
+        return cls(bucket, name)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One generation of an object. `size` in bytes as stored; type and encoding as claimed, "" where nothing is."""
+
+    address: ObjectAddress
+    generation: int
+    size: int
+    content_type: str = ""
+    content_encoding: str = ""
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class ObjectMissingError(Exception):
+    """The object, or this generation of it, is not there (any more)."""
+
+
+class PreconditionFailedError(Exception):
+    """The object has another generation than the write was made for."""
+
+
+def is_object_name(name: str) -> bool:
+    """Whether Cloud Storage could hold an object of this name."""
+    try:
+        return 0 < len(name.encode()) <= MOST_NAME_BYTES and not set(name) & {"\r", "\n"}
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False

@@ -1,0 +1,168 @@
+"""The upload adapter: a storage event to one result object beside the image.
+
+    event ── malformed ──────────────────────────────> logged as an error, acknowledged
+      │
+    object ── a result, a folder, plainly no image ──> skipped, acknowledged; nothing is read
+      │
+    result ── settled (the table in `results`) ──────> acknowledged; the image is not read
+      │
+    image ── gone or overwritten ────────────────────> acknowledged; the newer generation has an event of its own
+      │  ├── faulty ────────────────────────────────> error document written, acknowledged
+      │  └── classified ────────────────────────────> result document written, acknowledged
+      │
+    anywhere: a fault of the surroundings ───────────> raised, so that Eventarc sends the event again
+
+A result never triggers another: it is recognised by its name's ending and by its metadata, and its type is no image's.
+An image that is deleted after it was read keeps its result, as one deleted later does.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import flask
+from cloudevents.http.event import CloudEvent
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from .budget import Budget
+from .classifier import Classifier, Source, refusal
+from .document import RESULT_SCHEMA, ErrorDocument, ResultDocument
+from .errors import InputError, SurroundingsError
+from .results import Results, Standing, is_result
+from .settings import Settings
+from .storage_event import MalformedEventError, age_seconds, read_event
+from .stored_object import ObjectMissingError, StoredObject, is_object_name
+
+if TYPE_CHECKING:
+    from .storage import Storage
+
+# Types that claim nothing; the second is what other clouds write.
+_UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+# As many of the largest images may be in memory at once, still encoded.
+_IMAGES_IN_MEMORY = 4
+
+logger = logging.getLogger(__name__)
+
+
+class UploadFunction:
+    """Writes the result of each image that lands in a bucket."""
+
+    def __init__(self, classifier: Classifier, settings: Settings, storage: Callable[[], "Storage"]) -> None:
+        """`storage` gives the adapter when the first event needs it."""
+        self._classifier = classifier
+        self._settings = settings
+        self._storage = storage
+        self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes)
+
+    def __call__(self, event: CloudEvent) -> None:
+        """Handles one event; returning acknowledges it. Raises `SurroundingsError` for one to be sent again."""
+        try:
+            image = read_event(event["type"], event.data)
+        except MalformedEventError as error:
+            fields = {"event": "malformed", "event_id": event["id"]}
+            logger.error("acknowledged without doing anything: %s", error, extra={"fields": fields})
+            return
+        age = age_seconds(event.get("time"))
+        try:
+            self._handle(image, age)
+        except SurroundingsError as error:
+            _log_image(logging.ERROR, "retry", f"to be sent again: {error.message}", image, age)
+            raise
+        except Exception as error:
+            _log_image(logging.ERROR, "retry", "failed unexpectedly, to be sent again", image, age, traceback=True)
+            raise SurroundingsError("INTERNAL", "The classifier failed. The fault is logged.") from error
+
+    def _handle(self, image: StoredObject, age: float | None) -> None:
+        if reason := self._reason_to_skip(image):
+            _log_image(logging.INFO, "skipped", f"skipped: {reason}", image, age)
+            return
+        storage = self._storage()
+        settings, version = self._settings, self._classifier.identity["version"]
+        results = Results(storage, settings.result_suffix, settings.result_bucket, version)
+        if not is_object_name(results.address(image.address).name):
+            _log_image(logging.ERROR, "skipped", "no result: its name would be too long; rename the image", image, age)
+            return
+        existing = results.look_up(image)
+        standing = results.standing(image, existing)
+        if standing.settled:
+            _log_standing(standing, image, age)
+            return
+        try:
+            document = self._classify(storage, image)
+        except ObjectMissingError:
+            _log_image(logging.INFO, "gone", "gone or overwritten before it was read", image, age)
+            return
+        standing = results.write(image, document, existing)
+        if standing is not Standing.WRITTEN:
+            _log_standing(standing, image, age)
+        elif document["schema"] == RESULT_SCHEMA:
+            _log_image(logging.INFO, "classified", f"classified: {_answer(document)}", image, age)
+        else:
+            error = document["error"]
+            _log_image(logging.INFO, "refused", f"refused: {error['reason']} {error['message']}", image, age)
+
+    def _reason_to_skip(self, image: StoredObject) -> str | None:
+        if image.address.name.endswith("/"):
+            return "a folder"
+        if image.address.name.endswith(self._settings.result_suffix) or is_result(image):
+            return "a result"
+        kind = image.content_type.partition(";")[0].strip().lower()
+        if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
+            return f"no image but {kind}"
+        return None
+
+    def _classify(self, storage: "Storage", image: StoredObject) -> ResultDocument | ErrorDocument:
+        """The image's document, be it a result or an error. Raises `ObjectMissingError` when the image is gone."""
+        source = Source(image.address.uri, str(image.generation), image.size)
+        most = self._settings.max_image_bytes
+        data = None
+        try:
+            self._classifier.check_size(image.size)
+            with self._bytes.reserve(most if image.content_encoding else image.size):
+                data = storage.read(image, most)
+                return self._classifier.classify(data, source=source)
+        except InputError as error:
+            return refusal(error, data, source)
+
+
+def _answer(document: ResultDocument) -> str:
+    best = document["predictions"][0]
+    return f"{best['label']} {best['confidence']}{'' if document['identified'] else ', not identified'}"
+
+
+def _log_standing(standing: Standing, image: StoredObject, age: float | None) -> None:
+    if standing is Standing.FOREIGN:
+        message = "no result: an object of that name, which is no result, is in its place and was left alone"
+        _log_image(logging.ERROR, standing.value, message, image, age)
+    else:
+        _log_image(logging.INFO, standing.value, f"nothing to do: {standing.value}", image, age)
+
+
+def _log_image(
+    level: int, event: str, message: str, image: StoredObject, age: float | None, traceback: bool = False
+) -> None:
+    uri = image.address.uri
+    fields = {"event": event, "object": uri, "generation": str(image.generation), "age_seconds": age}
+    logger.log(level, f"{uri} {message}", extra={"fields": fields}, exc_info=traceback)
+
+
+def acknowledge_what_is_no_event(app: flask.Flask) -> None:
+    """Answers requests from which functions-framework reads no CloudEvent with 200 and an error log.
+
+    Its own answers are 400 and 500, after which Eventarc would send them again for a day.
+    """
+
+    def answer(error: Exception) -> ResponseReturnValue:
+        if isinstance(error, SurroundingsError):
+            raise error
+        if isinstance(error, HTTPException) and flask.request.method != "POST":
+            return error
+        # The text of an HTTPException would quote the request's headers, its token among them.
+        reason = error.name if isinstance(error, HTTPException) else str(error)
+        logger.error(
+            "acknowledged a request that is no CloudEvent: %s", reason, extra={"fields": {"event": "malformed"}}
+        )
+        return "OK"
+
+    app.register_error_handler(Exception, answer)
