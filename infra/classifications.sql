@@ -3,7 +3,6 @@ SELECT
   COALESCE(image.uri, _FILE_NAME) AS image_uri,
   image.generation AS generation,
   identified,
-  species.scientific_name AS species,
   predictions[SAFE_OFFSET(0)].label AS label,
   predictions[SAFE_OFFSET(0)].scientific_name AS scientific_name,
   predictions[SAFE_OFFSET(0)].name AS name,

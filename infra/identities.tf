@@ -52,7 +52,7 @@ resource "google_project_iam_custom_role" "result_writer" {
 
 # The condition keeps the function from ever touching an image. What it cannot hold:
 # - It goes by the name. An upload that is itself called "….json" is within the function's reach; only the code, which
-#   overwrites nothing that lacks its own metadata, protects it.
+#   replaces nothing but objects that bear its own metadata, protects it.
 # - storage.objects.list is a permission on the bucket, which no condition on object names narrows; it is granted above,
 #   for reading, without one.
 # - It bounds this account. Whoever may deploy the function may give it another one.
@@ -80,12 +80,35 @@ resource "google_storage_bucket_iam_member" "http_reads_allowed_buckets" {
   depends_on = [google_storage_bucket.data] # one of them may be named
 }
 
-resource "google_storage_bucket_iam_member" "http_writes_archive" {
+# Adds photos, and overwrites none; looks before it writes (and lists, see above); creates and replaces the results beside them.
+resource "google_storage_bucket_iam_member" "http_adds_to_archive" {
   count = var.archive_photos ? 1 : 0
 
   bucket = local.archive_bucket
-  role   = "roles/storage.objectCreator" # adds; overwrites, reads and deletes nothing
+  role   = "roles/storage.objectCreator"
   member = google_service_account.http.member
+}
+
+resource "google_storage_bucket_iam_member" "http_reads_archive" {
+  count = var.archive_photos ? 1 : 0
+
+  bucket = local.archive_bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.http.member
+}
+
+resource "google_storage_bucket_iam_member" "http_writes_archived_results" {
+  count = var.archive_photos ? 1 : 0
+
+  bucket = local.archive_bucket
+  role   = google_project_iam_custom_role.result_writer.name
+  member = google_service_account.http.member
+
+  condition {
+    title       = "results only"
+    description = "Objects whose name ends in ${var.result_suffix}"
+    expression  = "resource.name.endsWith(\"${var.result_suffix}\")"
+  }
 }
 
 # --- Both: the model, where it is not the bundled one.

@@ -8,7 +8,7 @@ variable "allowed_buckets" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for bucket in var.allowed_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", bucket))])
+    condition     = alltrue([for bucket in var.allowed_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", bucket))])
     error_message = "allowed_buckets should hold names of buckets, without gs://."
   }
 }
@@ -80,13 +80,13 @@ variable "max_image_pixels" {
 }
 
 variable "model_path" {
-  description = "MODEL_PATH: a model other than the bundled one, as gs://bucket/model.onnx; both functions are let read that bucket."
+  description = "MODEL_PATH: a model other than the bundled one, as a path inside function/ or as gs://bucket/model.onnx; both functions are let read that bucket."
   type        = string
   default     = null
 
   validation {
-    condition     = var.model_path == null || can(regex("^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/.+\\.onnx$", var.model_path))
-    error_message = "model_path should be gs://BUCKET/NAME.onnx; null is the bundled model."
+    condition     = var.model_path == null || can(regex("^(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/)?[^:]+\\.onnx$", var.model_path))
+    error_message = "model_path should be the path of an ONNX file inside function/, or gs://BUCKET/NAME.onnx; null is the bundled model."
   }
 }
 
@@ -119,12 +119,12 @@ variable "result_suffix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^\\.[A-Za-z0-9][A-Za-z0-9._-]{0,30}$", var.result_suffix))
-    error_message = "result_suffix should be a dot and up to 31 letters, digits, dots, hyphens or underscores: without one, every result would be an upload again, in an endless loop."
+    condition     = can(regex("^[._-][A-Za-z0-9._-]{0,62}[A-Za-z0-9]$", var.result_suffix))
+    error_message = "result_suffix should be an ending like .json: without one, every result would be an upload again, in an endless loop."
   }
   validation {
     condition     = !can(regex("\\.(avif|bmp|gif|heic|heif|jpe?g|png|tiff?|webp)$", lower(var.result_suffix)))
-    error_message = "result_suffix should not be the suffix of an image: the upload function could then overwrite images, and would skip them as results."
+    error_message = "result_suffix should not be the ending of an image: the upload function could then overwrite images, and would take them for results."
   }
 }
 

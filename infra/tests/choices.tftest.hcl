@@ -14,6 +14,11 @@ override_resource {
   values          = { member = "serviceAccount:http@" }
 }
 override_resource {
+  target          = google_project_iam_custom_role.result_writer
+  override_during = plan
+  values          = { name = "projects/my-project/roles/flowers_result_writer" }
+}
+override_resource {
   target          = google_service_account.trigger
   override_during = plan
   values          = { email = "trigger@" } # the alerts' documentation names it
@@ -117,8 +122,19 @@ run "own_key_in_a_multi_region" {
     error_message = "Neither results nor archived photos should trigger the function."
   }
   assert {
-    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ARCHIVE_BUCKET"] == "my-project-flowers-archive" && google_storage_bucket_iam_member.http_writes_archive[0].bucket == "my-project-flowers-archive" && google_storage_bucket_iam_member.http_writes_archive[0].role == "roles/storage.objectCreator" && google_storage_bucket_iam_member.http_writes_archive[0].member == "serviceAccount:http@"
-    error_message = "The HTTPS function should add to the archive, and overwrite or read nothing in it."
+    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ARCHIVE_BUCKET"] == "my-project-flowers-archive"
+    error_message = "The HTTPS function should know the archive."
+  }
+  assert {
+    condition = [
+      for grant in [google_storage_bucket_iam_member.http_adds_to_archive[0], google_storage_bucket_iam_member.http_reads_archive[0], google_storage_bucket_iam_member.http_writes_archived_results[0]] :
+      "${grant.bucket} ${grant.member} ${grant.role} ${join("", grant.condition[*].expression)}"
+      ] == [
+      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectCreator ",
+      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectViewer ",
+      "my-project-flowers-archive serviceAccount:http@ projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".json\")",
+    ]
+    error_message = "The HTTPS function should add to the archive and read it, and replace nothing in it but results."
   }
   assert {
     condition     = { for key, table in google_bigquery_table.documents : key => table.external_data_configuration[0].source_uris } == { uploads = tolist(["gs://my-project-flowers-results/*.json"]), archive = tolist(["gs://my-project-flowers-archive/*.json"]) }

@@ -192,7 +192,7 @@ run "nothing_but_project_and_region" {
     error_message = "A build should read sources and no image."
   }
   assert {
-    condition     = length(google_storage_bucket_iam_member.http_reads_allowed_buckets) + length(google_storage_bucket_iam_member.http_writes_archive) + length(google_storage_bucket_iam_member.functions_read_model) == 0
+    condition     = length(google_storage_bucket_iam_member.http_reads_allowed_buckets) + length(google_storage_bucket_iam_member.http_reads_archive) + length(google_storage_bucket_iam_member.functions_read_model) == 0
     error_message = "The HTTPS function should have no access to any bucket."
   }
 

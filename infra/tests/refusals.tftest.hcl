@@ -28,7 +28,7 @@ run "refused_1" {
     log_level            = "LOUD"
     max_image_bytes      = 0
     max_image_pixels     = 0
-    model_path           = "/models/other.onnx"
+    model_path           = "https://example.org/other.onnx"
     name                 = "Flowers"
     pixel_budget         = 0
     project_id           = "123456789012"
