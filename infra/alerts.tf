@@ -35,7 +35,7 @@ locals {
         ${indent(4, local.read_errors)}
         ```
 
-        2. Did it begin with a deployment? Send the traffic back to the revision before it, then mend the code:
+        2. Did it begin with a deployment? Send the traffic back to the revision before it (until the next apply), then mend the code:
 
         ```
         ${indent(4, local.roll_back)}

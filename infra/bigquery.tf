@@ -6,7 +6,7 @@ resource "google_bigquery_dataset" "results" {
   location    = local.location # BigQuery reads a bucket only from where it lies
   description = "What the ${var.name} functions found in images"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 locals {

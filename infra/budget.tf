@@ -32,5 +32,5 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  depends_on = [time_sleep.service_agents]
+  depends_on = [time_sleep.services]
 }

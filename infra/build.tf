@@ -22,14 +22,14 @@ resource "google_artifact_registry_repository" "functions" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "build" {
   account_id   = "${var.name}-build"
   display_name = "Builds the containers of the ${var.name} functions"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_project_iam_member" "build_logs" {

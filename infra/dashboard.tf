@@ -54,5 +54,5 @@ resource "google_monitoring_dashboard" "this" {
     }
   })
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }

@@ -32,7 +32,7 @@ resource "google_cloudfunctions2_function" "http" {
     environment_variables            = local.http_environment
   }
 
-  depends_on = [time_sleep.service_agents, time_sleep.grants]
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_cloudfunctions2_function" "upload" {
@@ -80,5 +80,5 @@ resource "google_cloudfunctions2_function" "upload" {
     }
   }
 
-  depends_on = [time_sleep.service_agents, time_sleep.grants]
+  depends_on = [time_sleep.grants]
 }

@@ -5,21 +5,21 @@ resource "google_service_account" "http" {
   account_id   = "${var.name}-http"
   display_name = "Runs the HTTPS function of ${var.name}"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "upload" {
   account_id   = "${var.name}-upload"
   display_name = "Runs the upload function of ${var.name}"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "trigger" {
   account_id   = "${var.name}-trigger"
   display_name = "Delivers upload events of ${var.name}"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 # --- The upload function: reads images, creates and replaces results.
@@ -47,7 +47,7 @@ resource "google_project_iam_custom_role" "result_writer" {
   description = "Creates and replaces objects; reads none"
   permissions = ["storage.objects.create", "storage.objects.delete"]
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 # The condition keeps the function from ever touching an image. What it cannot hold:

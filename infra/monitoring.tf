@@ -38,7 +38,7 @@ resource "google_logging_metric" "upload_events" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_logging_metric" "faults" {
@@ -52,7 +52,7 @@ resource "google_logging_metric" "faults" {
     unit        = "1"
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -62,7 +62,7 @@ resource "google_monitoring_notification_channel" "email" {
   type         = "email"
   labels       = { email_address = each.value }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_alert_policy" "this" {
@@ -77,7 +77,7 @@ resource "google_monitoring_alert_policy" "this" {
     display_name = each.value.title
 
     condition_prometheus_query_language {
-      query               = each.value.query
+      query               = chomp(each.value.query)
       duration            = each.value.duration
       evaluation_interval = "60s"
       # On a new project nothing has been measured yet, and a policy over an unknown metric would be refused.
@@ -88,7 +88,7 @@ resource "google_monitoring_alert_policy" "this" {
   documentation {
     mime_type = "text/markdown"
     subject   = "${var.name}: ${each.value.title}"
-    content   = each.value.documentation
+    content   = chomp(each.value.documentation)
   }
 
   depends_on = [google_logging_metric.upload_events]

@@ -32,17 +32,18 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# Enabling Eventarc and Cloud Functions makes service agents and grants them their roles some minutes later; a trigger made
-# earlier fails with "Permission denied while using the Eventarc Service Agent". Google names no event to wait for.
-resource "time_sleep" "service_agents" {
+# An interface answers some time after it was enabled, and its service agent has its roles some minutes after that: a trigger
+# made earlier fails with "Permission denied while using the Eventarc Service Agent". Google names no event to wait for.
+resource "time_sleep" "services" {
   create_duration = "150s"
+  triggers        = { services = join(" ", local.services) }
 
   depends_on = [google_project_service.this]
 }
 
 # Cloud Storage's agent, which announces uploads and uses the encryption key, is made when it is first asked for.
 data "google_storage_project_service_account" "this" {
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.services]
 }
 
 locals {

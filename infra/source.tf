@@ -36,7 +36,7 @@ resource "google_storage_bucket" "source" {
     }
   }
 
-  depends_on = [google_project_service.this, time_sleep.key_grant]
+  depends_on = [time_sleep.services, time_sleep.key_grant]
 }
 
 resource "google_storage_bucket_object" "function" {

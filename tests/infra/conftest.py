@@ -19,7 +19,7 @@ _INSTALL_PROVIDERS = ROOT.parent / "shared" / "terraform" / "install"
 # An environment of its own: checkov pins much of what the tests use in other versions.
 _CHECKOV = ROOT / ".venv" / "checkov" / "bin" / "checkov"
 # What a developer's own use of infra/ leaves behind; a terraform.tfvars would change what is tested.
-_LEFTOVERS = shutil.ignore_patterns(
+LEFTOVERS = shutil.ignore_patterns(
     ".terraform*", ".build", "*.tfstate*", "*.tfplan", "*.tfvars", "*_override.tf", "__pycache__"
 )
 
@@ -53,7 +53,11 @@ class Terraform:
 
     def plan(self, *arguments: str) -> dict[str, Any]:
         """The plan, as `terraform show -json` describes it."""
-        self.succeed("plan", "-no-color", "-input=false", "-lock=false", "-out=tested.tfplan", *arguments)
+        command = ("plan", "-no-color", "-input=false", "-lock=false", "-out=tested.tfplan", *arguments)
+        planned = self.run(*command)
+        assert planned.returncode == 0, planned.stdout
+        listed = re.findall(r"^  # .* will be .*$|^Plan: .*$|^  \+ access .*$", planned.stdout, re.MULTILINE)
+        print("\n".join(["", f"$ terraform {' '.join(command)}", *listed]))
         done = subprocess.run(
             ["terraform", "show", "-json", "tested.tfplan"],  # noqa: S607
             cwd=self.folder,
@@ -81,11 +85,11 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
         lines = subprocess.run([_INSTALL_PROVIDERS], capture_output=True, text=True, timeout=300, check=True).stdout
         environment |= re.findall(r"^export (\w+)='(.*)'$", lines, re.MULTILINE)
     folder = tmp_path_factory.mktemp("deployment")
-    shutil.copytree(INFRA, folder / "infra", symlinks=True, ignore=_LEFTOVERS)
-    shutil.copytree(ROOT / "function", folder / "function", ignore=_LEFTOVERS)
+    shutil.copytree(INFRA, folder / "infra", symlinks=True, ignore=LEFTOVERS)
+    shutil.copytree(ROOT / "function", folder / "function", ignore=LEFTOVERS)
     terraform = Terraform(folder / "infra", environment)
     done = terraform.run("init", "-no-color", "-input=false", "-backend=false")
-    if "could not connect to registry.terraform.io" in done.stdout:
+    if "could not connect to registry.terraform.io" in " ".join(done.stdout.split()):
         pytest.skip("neither the providers' registry nor ../shared/terraform is within reach")
     print(f"\n$ terraform init -backend=false\n{done.stdout}")
     assert done.returncode == 0, done.stdout

@@ -2,9 +2,10 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
-from tests.infra.conftest import INFRA, checkov
+from tests.infra.conftest import INFRA, LEFTOVERS, checkov
 
 
 def test_it_finds_nothing() -> None:
@@ -14,12 +15,18 @@ def test_it_finds_nothing() -> None:
     assert int(re.findall(r"Passed checks: (\d+)", done.stdout)[0]) > 20
 
 
-def test_what_is_skipped_is_what_it_would_find_and_has_a_reason(tmp_path: Path) -> None:
+def test_without_its_configuration_it_finds_what_is_skipped_with_a_reason_and_a_public_bucket(tmp_path: Path) -> None:
     config = (INFRA / ".checkov.yaml").read_text(encoding="utf-8")
     skipped = dict(re.findall(r"^  - (CKV\w+) +# (.+)$", config, re.MULTILINE))
     assert len(skipped) == len(re.findall(r"^  - ", config, re.MULTILINE))
-    unskipped = tmp_path / "config.yaml"
-    unskipped.write_text("skip-download: true\n", encoding="utf-8")
-    arguments = ("--config-file", str(unskipped), "-d", ".", "--framework", "terraform", "-o", "json")
-    report = json.loads(checkov(INFRA, *arguments).stdout)
-    assert {check["check_id"] for check in report["results"]["failed_checks"]} == set(skipped)
+    copy = tmp_path / "infra"
+    shutil.copytree(INFRA, copy, symlinks=True, ignore=LEFTOVERS)
+    (copy / ".checkov.yaml").unlink()  # which it would read by itself
+    storage = (copy / "storage.tf").read_text(encoding="utf-8")
+    assert '"enforced"' in storage
+    (copy / "storage.tf").write_text(storage.replace('"enforced"', '"inherited"'), encoding="utf-8")
+    arguments = ("-d", ".", "--framework", "terraform", "-o", "json", "--skip-download")
+    report = json.loads(checkov(copy, *arguments).stdout)
+    found = {check["check_id"]: check["resource"] for check in report["results"]["failed_checks"]}
+    assert found.pop("CKV_GCP_114").startswith("google_storage_bucket.data")
+    assert set(found) == set(skipped)

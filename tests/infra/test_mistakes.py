@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.conftest import Terraform, checkov
+from tests.infra.conftest import Terraform
 
 # File, what stands there, the mistake, and what a test of infra/tests says of it.
 MISTAKES = [
@@ -90,11 +90,3 @@ def test_what_is_broken_is_refused(terraform: Terraform, tmp_path: Path, mistake
     done = copy.run(command[0], "-no-color", *command[1:])
     assert done.returncode != 0
     assert message in " ".join(done.stdout.split())
-
-
-def test_checkov_finds_a_public_bucket(terraform: Terraform, tmp_path: Path) -> None:
-    copy = terraform.copy(tmp_path / "copy")
-    _mistake(copy, "storage.tf", '= "enforced"', '= "inherited"')
-    done = checkov(copy.folder, "--config-file", ".checkov.yaml")
-    assert done.returncode != 0
-    assert "google_storage_bucket.data" in done.stdout

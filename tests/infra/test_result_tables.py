@@ -95,7 +95,7 @@ def _duckdb_type(column: dict[str, Any]) -> str:
         "BOOLEAN": "BOOLEAN",
         "INTEGER": "BIGINT",
         "FLOAT": "DOUBLE",
-        "TIMESTAMP": "TIMESTAMPTZ",
+        "TIMESTAMP": "TIMESTAMP",
     }
     if column["type"] == "RECORD":
         name = "STRUCT(" + ", ".join(f'"{field["name"]}" {_duckdb_type(field)}' for field in column["fields"]) + ")"
