@@ -18,6 +18,7 @@ from .errors import FlowersError, InputError, SurroundingsError
 from .http_images import ImageReader
 from .http_response import NOTHING_TIMED, Answer, refuse, respond
 from .log import trace_fields
+from .page import load_page
 from .settings import LANGUAGES, Settings
 from .stored_object import ObjectAddress, ObjectMissingError
 
@@ -60,6 +61,7 @@ class HttpFunction:
         self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
+        self._page = load_page()
         self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
             "/": {"GET": self._describe, "POST": self._classify},
             "/health": {"GET": self._health},
@@ -96,14 +98,15 @@ class HttpFunction:
             return refused._replace(headers={"Allow": ", ".join(allowed)})
         return handler(request)
 
-    def _describe(self, _: Request) -> Answer:
-        return Answer(
-            {
-                "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
-                "model": self._classifier.identity,
-                "paths": list(self._routes),
-            }
-        )
+    def _describe(self, request: Request) -> Answer:
+        if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
+            return Answer(self._page.text, headers={**self._page.headers, "Vary": "Accept"})
+        description = {
+            "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
+            "model": self._classifier.identity,
+            "paths": list(self._routes),
+        }
+        return Answer(description, headers={"Vary": "Accept"})
 
     def _health(self, _: Request) -> Answer:
         return Answer({"status": "ok", "model": self._classifier.identity})
