@@ -1,12 +1,12 @@
 "use strict";
 // A heat map over the photo: what speaks for a species keeps its light and glows, the rest falls into shade.
 
-const SHADE = [24, 14, 44, 0.68];
+// Stops of a value, and red, green, blue (0 to 255) and opacity there; the first is also the stylesheet's shade.
 const GLOW = [
-  [0, SHADE],
-  [0.35, [122, 28, 96, 0.5]],
-  [0.7, [232, 94, 44, 0.34]],
-  [1, [255, 206, 84, 0.3]],
+  [0, [24, 14, 44, 0.6]],
+  [0.35, [96, 24, 84, 0.5]],
+  [0.7, [232, 94, 44, 0.36]],
+  [1, [255, 206, 84, 0.34]],
 ];
 const GRID = 8; // pixels drawn a value; the browser smooths between them
 

@@ -35,8 +35,6 @@ function take(files) {
   document.body.classList.add("started");
   find("visit").hidden = false;
   show(added[0]);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  find("answer").scrollIntoView({ behavior: still ? "auto" : "smooth", block: "nearest" });
   work();
 }
 
@@ -100,6 +98,9 @@ function show(photo) {
   current = photo;
   for (const each of photos) each.tab.setAttribute("aria-current", each === photo);
   showAnswer();
+  const { top } = find("answer").getBoundingClientRect();
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (top < 0 || top > innerHeight / 2) find("answer").scrollIntoView({ behavior: still ? "auto" : "smooth" });
 }
 
 function refresh(photo) {
@@ -152,6 +153,7 @@ function showPhoto() {
     frame.firstChild.alt = say("photoOf", { name: current.name });
     return;
   }
+  if (!current.result) shape(4, 3);
   const image = make("img", { src: current.preview, alt: say("photoOf", { name: current.name }) });
   image.onload = () => shape(image.naturalWidth, image.naturalHeight);
   image.onerror = () => image.replaceWith(make("p", { className: "no-preview" }, say("noPreview")));
