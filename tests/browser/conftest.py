@@ -21,7 +21,7 @@ from tests.function.conftest import ROOT, draw_flower, encode
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

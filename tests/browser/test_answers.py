@@ -75,7 +75,7 @@ def test_a_small_photo_is_sent_as_it_is(page: Page, rose: bytes) -> None:
     assert sent_by(page, "rose.jpg", rose) == rose
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize("orientation", [1, 6, 7])
 def test_a_large_photo_is_scaled_down_and_stays_upright(page: Page, service: Service, orientation: int) -> None:
     upright = draw_flower(1200, 1600)
     sent = sent_by(page, "large.jpg", oriented(upright, "JPEG", orientation))
@@ -164,7 +164,11 @@ def test_several_at_once_show_progress_and_keep_their_answers(
     page: Page, service: Service, rose: bytes, lily: bytes
 ) -> None:
     held: list[Route] = []
-    page.route("**/?*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/?*", hold)
     files = (("rose.jpg", rose), ("broken.jpg", b"no image"), ("lily.png", lily))
     page.set_input_files("#choose", [{"name": name, "mimeType": "", "buffer": data} for name, data in files])
     expect(page.locator("#progress")).to_contain_text("0 of 3")

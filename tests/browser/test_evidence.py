@@ -2,10 +2,12 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -15,10 +17,10 @@ from tests.function.conftest import encode
 from tests.function.tiny_model import tiny_model
 
 
-def brightness(picture: str) -> np.ndarray:
+def brightness(picture: str) -> NDArray[np.int64]:
     """How light each pixel of a heat map's picture is, 0..765."""
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGBA"))
-    return pixels[..., :3].sum(axis=2, dtype=int)
+    return pixels[..., :3].sum(axis=2, dtype=np.int64)
 
 
 def test_it_is_shown_for_the_candidate_that_is_chosen_and_hidden_again(page: Page, rose: bytes) -> None:
@@ -29,7 +31,7 @@ def test_it_is_shown_for_the_candidate_that_is_chosen_and_hidden_again(page: Pag
     candidates(page).nth(0).click()
     first = heat(page)
     expect(candidates(page).nth(0)).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#where")).to_contain_text(verdict(page).inner_text().lower(), ignore_case=True)
+    expect(page.locator("#where")).to_contain_text(verdict(page).text_content() or "?")
     expect(page.locator("#legend")).to_be_visible()
 
     candidates(page).nth(1).click()
@@ -52,9 +54,10 @@ def test_it_shows_the_values_of_the_answer_over_their_part_of_the_photo(
         found, values = heat(page), np.array(prediction["heatmap"]["values"]).reshape(7, 7)
         assert found is not None
         shown = brightness(found)
-        cells = shown.reshape(7, shown.shape[0] // 7, 7, shown.shape[1] // 7).mean(axis=(1, 3))
+        middle = shown.shape[0] // 7 // 2
+        cells = shown[middle :: 2 * middle, middle :: 2 * middle]  # between them the map is smoothed
         if values.max() > 0:
-            assert cells.argmax() == values.argmax()
+            assert cells.flat[values.argmax()] > 0.95 * cells.max()
             assert cells[values == 0].max() < cells[values == 1].min()
     area, image = document["predictions"][0]["heatmap"]["area"], document["image"]
     photo, map_ = page.locator("#photo").bounding_box(), page.locator(".heat").bounding_box()
@@ -67,20 +70,29 @@ def test_it_shows_the_values_of_the_answer_over_their_part_of_the_photo(
     )
 
 
+@pytest.fixture(scope="module")
+def red_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A function with the tiny model, whose evidence for "red" is the red of the picture."""
+    file = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    file.write_bytes(tiny_model())
+    with serving(MODEL_PATH=str(file), TOP_K="3", REJECT_BELOW="0") as service:
+        yield service
+
+
 @pytest.mark.parametrize(
     ("place", "words"), [((10, 10), "at the top left"), ((45, 60), "in the middle"), ((78, 110), "at the bottom right")]
 )
-def test_words_say_where_the_evidence_lies(visit: Visit, tmp_path: Path, place: tuple[int, int], words: str) -> None:
-    (tmp_path / "tiny.onnx").write_bytes(tiny_model())  # its evidence for "red" is the red of the picture
+def test_words_say_where_the_evidence_lies(
+    visit: Visit, red_service: Service, place: tuple[int, int], words: str
+) -> None:
     picture = Image.new("RGB", (120, 160))
     picture.paste("red", (*place, place[0] + 30, place[1] + 40))
-    with serving(MODEL_PATH=str(tmp_path / "tiny.onnx"), TOP_K="3", REJECT_BELOW="0") as service:
-        page = visit.open(service=service)
-        choose(page, ("red.png", encode(picture, "PNG")))
-        candidates(page).filter(has_text="red").click()
-        expect(page.locator("#where")).to_have_text(f"The evidence for red lies {words}.")
-        candidates(page).filter(has_text="blue").click()
-        expect(page.locator("#where")).to_contain_text("Nothing in the photo speaks for blue")
+    page = visit.open(service=red_service)
+    choose(page, ("red.png", encode(picture, "PNG")))
+    candidates(page).filter(has_text="red").click()
+    expect(page.locator("#where")).to_have_text(f"The evidence for red lies {words}.")
+    candidates(page).filter(has_text="blue").click()
+    expect(page.locator("#where")).to_contain_text("Nothing in the photo speaks for blue")
 
 
 def test_a_model_that_has_none_is_said_to_have_none(visit: Visit, tmp_path: Path, rose: bytes) -> None:

@@ -66,8 +66,8 @@ async function classify(sent) {
   throw new Error(answer.error?.reason ?? ([429, 502, 503, 504].includes(response.status) ? "UNAVAILABLE" : "INTERNAL"));
 }
 
-/** The command that gives the same answer; the name is quoted for a POSIX shell. */
+/** The command that gives the same answer; the name is quoted for a POSIX shell, and `@-` would be standard input. */
 function curlLine(name) {
   const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
-  return `curl --data-binary ${quote("@" + name)} ${quote(classifyAddress().href)}`;
+  return `curl --data-binary ${quote("@" + (name === "-" ? "./-" : name))} ${quote(classifyAddress().href)}`;
 }
