@@ -55,7 +55,11 @@ def serving(**settings: str) -> Iterator[Service]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [Path(sys.executable).with_name("functions-framework"), "--source", ROOT / "function" / "main.py"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("functions-framework"),
+        "--source",
+        ROOT / "function" / "main.py",
+    ]
     command += ["--target", "classify_http", "--host", "127.0.0.1", "--port", str(port)]
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | settings
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

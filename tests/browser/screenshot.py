@@ -17,7 +17,7 @@ from tests.browser.conftest import FLAGS, serving
 from tests.browser.visitor import candidates, choose
 from tests.function.conftest import encode
 
-PICTURE = Path(__file__).with_name("screenshot.png")
+PICTURE = Path(__file__).with_name("screenshot.jpg")
 _WIDTH, _HEIGHT = 1200, 900
 _PETALS = 21
 _RADIUS = 0.46  # of the picture's height
@@ -89,7 +89,7 @@ def main() -> None:
         candidates(page).first.click()
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         browser.close()
-    shot.quantize(192, dither=Image.Dither.FLOYDSTEINBERG).save(PICTURE, optimize=True)
+    shot.save(PICTURE, quality=88, subsampling=0, optimize=True)
 
 
 if __name__ == "__main__":

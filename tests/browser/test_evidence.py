@@ -20,7 +20,8 @@ from tests.function.tiny_model import tiny_model
 def brightness(picture: str) -> NDArray[np.int64]:
     """How light each pixel of a heat map's picture is, 0..765."""
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGBA"))
-    return pixels[..., :3].sum(axis=2, dtype=np.int64)
+    light: NDArray[np.int64] = pixels[..., :3].sum(axis=2, dtype=np.int64)
+    return light
 
 
 def test_it_is_shown_for_the_candidate_that_is_chosen_and_hidden_again(page: Page, rose: bytes) -> None:
@@ -90,7 +91,7 @@ def test_words_say_where_the_evidence_lies(
     page = visit.open(service=red_service)
     choose(page, ("red.png", encode(picture, "PNG")))
     candidates(page).filter(has_text="red").click()
-    expect(page.locator("#where")).to_have_text(f"The evidence for red lies {words}.")
+    expect(page.locator("#where")).to_have_text(f"The evidence for red is strongest {words}.")
     candidates(page).filter(has_text="blue").click()
     expect(page.locator("#where")).to_contain_text("Nothing in the photo speaks for blue")
 

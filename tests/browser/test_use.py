@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
 from tests.browser.conftest import Service, Visit
 from tests.browser.visitor import candidates, choose, heat, tabs, verdict
@@ -97,13 +97,21 @@ def test_it_works_by_keyboard_alone(page: Page, rose: bytes) -> None:
                 return
         pytest.fail(f"{selector} is not reached")
 
+    choosers: list[FileChooser] = []
+
+    def keep(chooser: FileChooser) -> None:
+        choosers.append(chooser)
+
+    page.on("filechooser", keep)
     press_until("[data-language=es]")
     press_until("#choose")
     outline = page.evaluate("() => getComputedStyle(document.activeElement.parentElement).outlineStyle")
     assert outline == "solid"
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files([{"name": "rose.jpg", "mimeType": "image/jpeg", "buffer": rose}])
+    page.keyboard.press("Enter")
+    with page.expect_request(lambda request: request.method == "POST"):
+        while not choosers:
+            page.wait_for_timeout(20)
+        choosers[0].set_files([{"name": "rose.jpg", "mimeType": "image/jpeg", "buffer": rose}])
     expect(candidates(page)).to_have_count(5)
     press_until(".candidates li:nth-child(2) button")
     page.keyboard.press("Enter")

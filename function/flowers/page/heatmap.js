@@ -3,8 +3,8 @@
 
 // Stops of a value, and red, green, blue (0 to 255) and opacity there; the first is also the stylesheet's shade.
 const GLOW = [
-  [0, [24, 14, 44, 0.6]],
-  [0.35, [96, 24, 84, 0.5]],
+  [0, [24, 14, 44, 0.52]],
+  [0.35, [96, 24, 84, 0.46]],
   [0.7, [232, 94, 44, 0.36]],
   [1, [255, 206, 84, 0.34]],
 ];
@@ -49,13 +49,12 @@ function drawHeatmap(heatmap, image) {
   return canvas;
 }
 
-/** Which ninth of the whole photo the evidence centres on, 0 to 8 row by row; -1 where there is none. */
+/** The ninth of the photo with the strongest evidence, 0 to 8 row by row; -1 where there is none. */
 function placeOf({ width, height, values, area }, image) {
-  const total = values.reduce((sum, value) => sum + value, 0);
-  if (total === 0) return -1;
-  const mean = (coordinate) => values.reduce((sum, value, index) => sum + value * coordinate(index), 0) / total;
-  const across = mean((index) => ((index % width) + 0.5) / width);
-  const down = mean((index) => (Math.floor(index / width) + 0.5) / height);
+  const strongest = values.indexOf(Math.max(...values));
+  if (values[strongest] === 0) return -1;
+  const across = ((strongest % width) + 0.5) / width;
+  const down = (Math.floor(strongest / width) + 0.5) / height;
   const third = (from, to, share, whole) => Math.min(2, Math.floor(((from + (to - from) * share) / whole) * 3));
   return 3 * third(area.top, area.bottom, down, image.height) + third(area.left, area.right, across, image.width);
 }
