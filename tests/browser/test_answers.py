@@ -176,6 +176,7 @@ def test_several_at_once_show_progress_and_keep_their_answers(
     files = (("rose.jpg", rose), ("broken.jpg", b"no image"), ("lily.png", lily))
     page.set_input_files("#choose", [{"name": name, "mimeType": "", "buffer": data} for name, data in files])
     expect(page.locator("#progress")).to_contain_text("0 of 3")
+    expect(page.locator("#progress")).to_be_visible()
     expect(page.locator("#progress-bar")).to_have_js_property("max", 3)
     while not held:
         page.wait_for_timeout(20)
