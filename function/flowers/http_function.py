@@ -169,6 +169,8 @@ class HttpFunction:
                 raise _not_found(address) from None
             document = self._classifier.classify(data, wishes.top, wishes.language, source, wishes.heatmaps)
         except FlowersError as error:
+            if isinstance(error, SurroundingsError) and error.__cause__:
+                logger.warning("%s (%s)", error.message, error.__cause__)
             return refuse(error, refusal(error, data, source))
         return Answer(document, timing=document["timing_ms"])
 
