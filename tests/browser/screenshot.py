@@ -1,4 +1,4 @@
-"""Makes the README's picture of the page: python -m tests.browser.screenshot
+"""Makes the README's picture of the page: PYTHONPATH=function .venv/browser/bin/python -m tests.browser.screenshot
 
 The sunflower is drawn here, so that the picture is nobody's property.
 """
