@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.function.conftest import ROOT, draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
+from tests.function.conftest import ROOT
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Service, Visit, serving
 from tests.browser.visitor import candidates, choose, hand_over, tabs, verdict, wait
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 from tests.function.pictures import oriented
 
 

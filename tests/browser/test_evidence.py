@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Service, Visit, serving
 from tests.browser.visitor import candidates, choose, heat, verdict
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.tiny_model import tiny_model
 
 
