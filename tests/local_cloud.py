@@ -19,10 +19,10 @@ from pathlib import Path
 from google.cloud import storage
 
 from tests.emulated_cloud import EmulatedStorage, binary_event, description, free_port, post_event
+from tests.server_process import framework
 
 BUCKET = "garden"
 STORAGE_PORT = 9023
-_ROOT = Path(__file__).parents[1]
 _POLL_SECONDS = 0.25
 _END_SECONDS = 5.0
 _PUT_SECONDS = 60.0
@@ -39,12 +39,8 @@ Its result appears here, and in the bucket as photo.jpg.json. Ctrl-C ends all of
 @contextmanager
 def upload_function(port: int) -> Iterator[None]:
     """`classify_upload` under functions-framework on `port`, with the settings of this environment."""
-    program = Path(sys.executable).with_name("functions-framework")
-    source = _ROOT / "function" / "main.py"
-    process = subprocess.Popen(
-        [program, "--source", source, "--target", "classify_upload", "--host", "127.0.0.1", "--port", str(port)],
-        process_group=0,  # Ctrl-C is for this process; it ends the other
-    )
+    # Ctrl-C is for this process, in a group of its own; it ends the other.
+    process = subprocess.Popen(framework("classify_upload", port), process_group=0)
     try:
         yield
     finally:

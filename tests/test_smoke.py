@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from google.cloud import storage
 from tests import smoke
 from tests.emulated_cloud import answers, free_port
 from tests.function.test_local_cloud import LocalCloud, running
+from tests.server_process import ServerProcess, framework, surroundings
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,22 +28,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`make serve`: its command, on a port of its own."""
     port = free_port()
-    program = Path(sys.executable).with_name("functions-framework")
-    source = ROOT / "function" / "main.py"
-    command = [str(program), "--source", str(source), "--target", "classify_http", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = tmp_path_factory.mktemp("serve") / "log"
+    server, url = ServerProcess(framework("classify_http", port), log, surroundings()), f"http://127.0.0.1:{port}"
     try:
-        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
-        while not answers(f"{url}/health"):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.05)
+        server.wait_until(lambda: answers(f"{url}/health"), 30)
         yield url
     finally:
-        process.terminate()
-        process.wait(20)
+        server.kill()
 
 
 def run(*arguments: str, storage_url: str = "") -> subprocess.CompletedProcess[str]:

@@ -1,24 +1,21 @@
 """A real Chromium on a real server process, and a page that may talk to nobody else."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.drawn_flower import draw_flower, encode
-from tests.function.conftest import ROOT
+from tests.emulated_cloud import answers, free_port
+from tests.server_process import ServerProcess, framework, surroundings
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.
@@ -53,31 +50,15 @@ class Service(NamedTuple):
 @contextmanager
 def serving(**settings: str) -> Iterator[Service]:
     """functions-framework with the function, in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command: list[str | Path] = [
-        Path(sys.executable).with_name("functions-framework"),
-        "--source",
-        ROOT / "function" / "main.py",
-    ]
-    command += ["--target", "classify_http", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | settings
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    port = free_port()
     service = Service(f"http://127.0.0.1:{port}/")
-    deadline = time.monotonic() + READY_SECONDS
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(service.url + "health").close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.05)
-        yield service
-    finally:
-        process.terminate()
-        process.wait()
+    with TemporaryDirectory() as folder:
+        server = ServerProcess(framework("classify_http", port), Path(folder) / "log", surroundings(**settings))
+        try:
+            server.wait_until(lambda: answers(service.url + "health"), READY_SECONDS)
+            yield service
+        finally:
+            server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ import http.client
 import logging
 import os
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,6 @@ from google.cloud import storage
 
 from flowers import storage as adapter
 from tests.emulated_cloud import free_port
-from tests.function.conftest import ROOT
 from tests.function.http_buckets import (
     client_of_storage,
     held_storage,
@@ -28,6 +25,7 @@ from tests.function.http_buckets import (
     with_results,
 )
 from tests.function.http_contract import post
+from tests.server_process import ServerProcess, framework, surroundings
 
 
 @pytest.fixture
@@ -117,25 +115,15 @@ def test_storage_out_of_reach_is_a_warning_and_the_next_photo_is_tried(
 
 
 @contextmanager
-def server(archive_bucket: str, log: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """The function under functions-framework, as it is deployed; its process and its port."""
+def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]]:
+    """The function under functions-framework, as it is deployed, and its port."""
     port = free_port()
-    program = Path(sys.executable).with_name("functions-framework")
-    source = str(ROOT / "function" / "main.py")
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [program, "--source", source, "--target", "classify_http", "--host", "127.0.0.1", "--port", str(port)],
-            env={**os.environ, "ARCHIVE_BUCKET": archive_bucket},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    environment = surroundings(ARCHIVE_BUCKET=archive_bucket, STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"])
+    server = ServerProcess(framework("classify_http", port), log, environment)
     try:
-        yield process, port
+        yield server, port
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.kill()
 
 
 def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
@@ -155,10 +143,10 @@ def test_what_waits_when_the_instance_is_told_to_end_is_stored_before_it_does(
 ) -> None:
     photos = [new_photo() for _ in range(4)]
     answers = [post(client_of_storage(), photo).document for photo in photos]
-    with server(bucket.name, tmp_path / "log") as (process, port):
-        until(lambda: status_of(port, "GET", "/health") == 200)
+    with server(bucket.name, tmp_path / "log") as (instance, port):
+        instance.wait_until(lambda: status_of(port, "GET", "/health") == 200, 30)
         assert [status_of(port, "POST", "/", photo) for photo in photos] == [200] * 4
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-    assert {path_of(answer) for answer in answers} <= kept(bucket), (tmp_path / "log").read_text()
+        instance.process.send_signal(signal.SIGTERM)
+        assert instance.process.wait(30) == 0
+    assert {path_of(answer) for answer in answers} <= kept(bucket), instance.log
     assert kept(bucket) == with_results(*answers)

@@ -17,44 +17,28 @@ from google.cloud import storage
 
 from tests.emulated_cloud import free_port
 from tests.function.conftest import ROOT
-from tests.function.upload_server import kill, photo, processes, wait_for_end
+from tests.function.upload_server import photo
 from tests.local_cloud import BUCKET
+from tests.server_process import ServerProcess, surroundings
 
 READY_SECONDS = 60.0
 # Ctrl-C gives the function 5 seconds to finish what it is at.
 END_SECONDS = 10.0
 
 
-class LocalCloud:
+class LocalCloud(ServerProcess):
     """`python -m tests.local_cloud start` in a session of its own, as a terminal runs it."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
-        self._log = folder / "local-cloud.log"
         # Where it is ignored, as for what a shell runs in the background, the new process would ignore it too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.local_cloud", "start", "--port", str(port)],
-                cwd=ROOT,
-                env=surroundings(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def log(self) -> str:
-        """All that was written so far."""
-        return self._log.read_text()
+        command = [sys.executable, "-m", "tests.local_cloud", "start", "--port", str(port)]
+        super().__init__(command, folder / "local-cloud.log", surroundings(), ROOT)
 
     def wait_for(self, text: str) -> None:
         """Returns once `text` has been printed."""
-        deadline = time.monotonic() + READY_SECONDS
-        while text not in self.log:
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log
-            time.sleep(0.05)
+        self.wait_until(lambda: text in self.log, READY_SECONDS)
 
 
 @contextmanager
@@ -63,7 +47,7 @@ def running(folder: Path, port: int | None = None) -> Iterator[LocalCloud]:
     try:
         yield cloud
     finally:
-        kill(cloud.process)
+        cloud.kill()
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +56,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with running(tmp_path_factory.mktemp("cloud")) as cloud:
         cloud.wait_for("Ctrl-C ends")
         yield cloud
-
-
-def surroundings(**variables: str) -> dict[str, str]:
-    """No address of another test's storage, and no setting, reaches the commands."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | variables
 
 
 def put(port: int, *files: Path) -> subprocess.CompletedProcess[str]:
@@ -127,7 +106,7 @@ def test_a_photo_replaced_is_classified_anew(cloud: LocalCloud, tmp_path: Path) 
 
 def check_that_the_port_is_refused(folder: Path, port: int) -> None:
     with running(folder, port) as cloud:
-        wait_for_end(cloud.process, END_SECONDS)
+        cloud.wait_for_end(END_SECONDS)
         assert cloud.process.returncode == 1
         assert str(cloud.port) in cloud.log and "--port" in cloud.log
         assert "Traceback" not in cloud.log
@@ -164,14 +143,11 @@ def test_put_of_a_file_that_is_not_there_says_so(cloud: LocalCloud, tmp_path: Pa
 def test_ctrl_c_ends_all_of_it(tmp_path: Path, running_processes: int) -> None:
     with running(tmp_path) as cloud:
         cloud.wait_for("Ctrl-C ends")
-        deadline = time.monotonic() + READY_SECONDS
         # This one, the bucket, the function's master, and, once that has loaded the model, its worker.
-        while len(processes(cloud.process.pid)) < running_processes:
-            assert time.monotonic() < deadline, cloud.log
-            time.sleep(0.05)
+        cloud.wait_until(lambda: len(cloud.processes()) >= running_processes, READY_SECONDS)
         time.sleep(0.4)  # amid the function's imports, where an interrupt is no one's to handle
         os.killpg(cloud.process.pid, signal.SIGINT)
-        wait_for_end(cloud.process, END_SECONDS)
+        cloud.wait_for_end(END_SECONDS)
         assert cloud.log.endswith("ended\n")
         assert "Traceback" not in cloud.log
         assert cloud.process.returncode == 0

@@ -20,49 +20,31 @@ import pytest
 from PIL import Image
 
 from tests.drawn_flower import encode
+from tests.emulated_cloud import free_port
 from tests.function.conftest import ROOT
 from tests.function.http_contract import Contract, Reply, json_request, multipart, part
+from tests.server_process import ServerProcess, surroundings
 
 READY_SECONDS = 10.0
 END_SECONDS = 10.0
-# What of the surroundings pip needs; no setting of this shell reaches the server.
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
-class Server:
-    """`make serve` in `clone`, in a process group of its own, and the lines it wrote."""
+class Server(ServerProcess):
+    """`make serve` in `clone`."""
 
     def __init__(self, clone: Path, port: int, settings: dict[str, str]) -> None:
         self.port = port
-        self._log = clone / f"server-{port}.log"
-        environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("PIP_")}
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                ["make", "serve", f"PORT={port}"],  # noqa: S607
-                cwd=clone,
-                env=environment | settings,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        of_pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environment = surroundings(**of_pip, **settings)
+        super().__init__(["make", "serve", f"PORT={port}"], clone / f"server-{port}.log", environment, clone)
 
-    @property
-    def log(self) -> str:
-        """All that was written so far."""
-        return self._log.read_text()
-
-    def wait_until_ready(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log
-            try:
-                self.request("GET", "/health")
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        pytest.fail(f"not ready within {seconds} s:\n{self.log}")
+    def answers(self) -> bool:
+        """Whether the server is up, and healthy."""
+        try:
+            self.request("GET", "/health")
+        except OSError:
+            return False
+        return True
 
     def request(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         """The checked answer; `body` is bytes, or an iterator of the chunks of a chunked transfer."""
@@ -88,32 +70,12 @@ class Server:
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
-    def kill(self) -> None:
-        """Leaves no process of the group behind."""
-        if self.group():
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def group(self) -> list[str]:
-        """The processes of the group that are alive."""
-        command = ["ps", "-eo", "pgid=,stat=,args="]
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        rows = [line.split(maxsplit=2) for line in found.splitlines()]
-        return [row[2] for row in rows if row[0] == str(self.process.pid) and not row[1].startswith("Z")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
 
 @contextmanager
 def serving(clone: Path, ready_seconds: float = READY_SECONDS, **settings: str) -> Iterator[Server]:
     server = Server(clone, free_port(), settings)
     try:
-        server.wait_until_ready(ready_seconds)
+        server.wait_until(server.answers, ready_seconds)
         yield server
     finally:
         server.kill()
@@ -229,13 +191,13 @@ def test_a_later_start_is_ready_soon_and_a_signal_ends_all_of_it(
 ) -> None:
     with serving(clone, TOP_K="2") as again:
         assert len(again.request("POST", "/", jpeg).document["predictions"]) == 2
-        assert len(again.group()) >= 2
+        assert len(again.processes()) >= 2
         started = time.monotonic()
         os.killpg(again.process.pid, signal.Signals[name])
         again.process.wait(END_SECONDS)
-        while again.group() and time.monotonic() - started < END_SECONDS:
+        while again.processes() and time.monotonic() - started < END_SECONDS:
             time.sleep(0.05)
-        assert again.group() == []
+        assert again.processes() == []
         for complaint in ("Traceback", "terminate called", "core dumped"):
             assert complaint not in again.log
         with pytest.raises(ConnectionRefusedError):
@@ -248,6 +210,6 @@ def test_a_bad_setting_stops_the_start_and_is_named(server: Server, clone: Path,
     try:
         assert stopped.process.wait(60) != 0
         assert variable in stopped.log and value in stopped.log
-        assert stopped.group() == []
+        assert stopped.processes() == []
     finally:
         stopped.kill()

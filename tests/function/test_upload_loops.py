@@ -1,8 +1,6 @@
 """No result is an image: whatever the ending of results, an event about one leads nowhere."""
 
-import os
 import subprocess
-import sys
 
 import pytest
 from cloudevents.http.event import CloudEvent
@@ -13,9 +11,9 @@ from hypothesis import strategies as st
 from flowers.classifier import Classifier
 from flowers.settings import Settings, SettingsError
 from flowers.upload_function import UploadFunction
-from tests.emulated_cloud import attributes
+from tests.emulated_cloud import attributes, free_port
 from tests.function.http_contract import no_storage
-from tests.function.upload_instances import MAIN, Cloud, upload_function
+from tests.function.upload_instances import Cloud, upload_function
 from tests.function.uploads import (
     NEW,
     deliver,
@@ -28,6 +26,7 @@ from tests.function.uploads import (
     result_of,
     the_line,
 )
+from tests.server_process import framework, surroundings
 
 
 @pytest.mark.parametrize("suffix", [".json", ".flowers.json", "_result", "-species.txt", ".r"])
@@ -84,8 +83,9 @@ def test_every_ending_that_the_start_accepts_marks_a_result(classifier: Classifi
 
 
 def test_a_start_with_which_a_result_would_be_taken_for_an_image_is_refused() -> None:
-    command = [sys.executable, "-m", "functions_framework", "--source", MAIN, "--target", "classify_upload"]
-    environment = {**os.environ, "RESULT_SUFFIX": ".JPG"}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    command = framework("classify_upload", free_port())
+    run = subprocess.run(
+        command, env=surroundings(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False
+    )
     assert run.returncode != 0
     assert "RESULT_SUFFIX='.JPG': should be" in run.stderr

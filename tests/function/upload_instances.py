@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,8 +12,7 @@ from google.cloud import storage
 
 from flowers.storage import Storage
 from flowers.stored_object import ObjectAddress, StoredObject
-
-MAIN = str(Path(__file__).parents[2] / "function" / "main.py")
+from tests.server_process import MAIN
 
 
 class WatchedStorage(Storage):
@@ -61,7 +59,7 @@ def upload_function(**environment: str) -> tuple[FlaskClient, WatchedStorage]:
         for name, value in environment.items():
             patch.setenv(name, value)
         watched = WatchedStorage()
-        app = create_app("classify_upload", MAIN)  # type: ignore[no-untyped-call]
+        app = create_app("classify_upload", str(MAIN))  # type: ignore[no-untyped-call]
         patch.setattr("flowers.storage.Storage", lambda: watched)
         assert sys.modules["main"]._storage() is watched  # which the module keeps from now on
     return app.test_client(), watched

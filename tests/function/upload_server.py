@@ -1,86 +1,52 @@
 """`classify_upload` as deployed: functions-framework's gunicorn in processes of its own, and what it must leave."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import pytest
 from google.cloud import storage
 from PIL import Image
 
 from flowers.document import RESULT_SCHEMA
 from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import binary_event, description, free_port, post_event
-from tests.function.conftest import ROOT
 from tests.function.uploads import result_of
+from tests.server_process import MAIN, ServerProcess, framework, surroundings
 
-MAIN = ROOT / "function" / "main.py"
-IMPATIENT_MAIN = ROOT / "tests" / "function" / "impatient_main.py"
+IMPATIENT_MAIN = Path(__file__).with_name("impatient_main.py")
 READY_SECONDS = 30.0
 ACKNOWLEDGED_SECONDS = 60.0
-# No setting of this shell reaches the server.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
-class UploadServer:
-    """functions-framework with `classify_upload`, in a session of its own, with its log in `folder`."""
+class UploadServer(ServerProcess):
+    """functions-framework with `classify_upload`, with its log in `folder`."""
 
     def __init__(self, folder: Path, storage_url: str, source: Path = MAIN, **settings: str) -> None:
         """`storage_url` is its Cloud Storage; `settings` are environment variables."""
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self._log = folder / f"server-{self.port}.log"
-        environment = {name: value for name, value in os.environ.items() if name in _KEPT}
-        environment |= {"STORAGE_EMULATOR_HOST": storage_url, "PYTHONPATH": str(MAIN.parent)}
-        program = Path(sys.executable).with_name("functions-framework")
-        command = [str(program), "--source", str(source)]
-        command += ["--target", "classify_upload", "--host", "127.0.0.1", "--port", str(self.port)]
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                command,
-                env=environment | settings,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/"
+        environment = surroundings(STORAGE_EMULATOR_HOST=storage_url, PYTHONPATH=str(MAIN.parent), **settings)
+        super().__init__(framework("classify_upload", port, source), folder / f"server-{port}.log", environment)
 
-    @property
-    def log(self) -> str:
-        """All that was written so far."""
-        return self._log.read_text()
-
-    def wait_until_ready(self) -> None:
-        """Returns once the server answers; the test fails when it ends or takes too long."""
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log
-            try:
-                urllib.request.urlopen(self.url, timeout=5).close()
-            except urllib.error.HTTPError as error:  # it takes no GET, but says so
-                error.close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        pytest.fail(f"not ready within {READY_SECONDS} s:\n{self.log}")
-
-    def kill(self) -> None:
-        """kill -9 of all its processes at once; returns when none is left."""
-        kill(self.process)
+    def answers(self) -> bool:
+        """Whether the server is up."""
+        try:
+            urllib.request.urlopen(self.url, timeout=5).close()
+        except urllib.error.HTTPError as error:  # it takes no GET, but says so
+            error.close()
+            return True
+        except OSError:
+            return False
+        return True
 
     def worker(self) -> int:
         """The process that serves; the other is gunicorn's master."""
-        (worker,) = [process for process in processes(self.process.pid) if process != self.process.pid]
+        (worker,) = [process for process in self.processes() if process != self.process.pid]
         return worker
 
     def send(self, image: storage.Blob) -> int:
@@ -110,36 +76,10 @@ def serving(folder: Path, storage_url: str, source: Path = MAIN, **settings: str
     """A server that is ready, and that leaves no process behind."""
     server = UploadServer(folder, storage_url, source, **settings)
     try:
-        server.wait_until_ready()
+        server.wait_until(server.answers, READY_SECONDS)
         yield server
     finally:
         server.kill()
-
-
-def processes(session: int) -> list[int]:
-    """The processes of a session that are alive."""
-    command = ["ps", "-eo", "pid=,sid=,stat="]
-    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    found = [row.split() for row in rows]
-    return [int(pid) for pid, of_session, state in found if of_session == str(session) and not state.startswith("Z")]
-
-
-def kill(leader: subprocess.Popen[Any]) -> None:
-    """kill -9 of all processes of the session that `leader` leads."""
-    for process in processes(leader.pid):
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    wait_for_end(leader)
-
-
-def wait_for_end(leader: subprocess.Popen[Any], seconds: float = 10.0) -> None:
-    """Returns when no process of the session that `leader` leads is left; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
-    while left := processes(leader.pid):
-        assert time.monotonic() < deadline, f"still running: {left}"
-        leader.poll()
-        time.sleep(0.02)
-    leader.wait()
 
 
 def acknowledged(status: int) -> bool:
