@@ -50,6 +50,14 @@ resource "google_project_iam_custom_role" "result_writer" {
   depends_on = [time_sleep.services]
 }
 
+locals {
+  results_only = {
+    title       = "results only"
+    description = "Objects whose name ends in ${var.result_suffix}"
+    expression  = "resource.name.endsWith(\"${var.result_suffix}\")"
+  }
+}
+
 # The condition keeps the function from ever touching an image. What it cannot hold:
 # - It goes by the name. An upload that is itself called "….json" is within the function's reach; only the code, which
 #   replaces nothing but objects that bear its own metadata, protects it.
@@ -62,9 +70,9 @@ resource "google_storage_bucket_iam_member" "upload_writes_results" {
   member = google_service_account.upload.member
 
   condition {
-    title       = "results only"
-    description = "Objects whose name ends in ${var.result_suffix}"
-    expression  = "resource.name.endsWith(\"${var.result_suffix}\")"
+    title       = local.results_only.title
+    description = local.results_only.description
+    expression  = local.results_only.expression
   }
 }
 
@@ -105,9 +113,9 @@ resource "google_storage_bucket_iam_member" "http_writes_archived_results" {
   member = google_service_account.http.member
 
   condition {
-    title       = "results only"
-    description = "Objects whose name ends in ${var.result_suffix}"
-    expression  = "resource.name.endsWith(\"${var.result_suffix}\")"
+    title       = local.results_only.title
+    description = local.results_only.description
+    expression  = local.results_only.expression
   }
 }
 

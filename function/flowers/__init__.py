@@ -1,7 +1,10 @@
 """Flower photographs in, result documents out.
 
 The way of a photo: `classifier` takes its bytes, `formats` and `decode` make upright pixels of them (as many at once as
-`pixel_budget` allows), `model` makes logits, `prediction` makes calibrated candidates, `species` names them, `document`
-writes it all down; `heatmap` says where in the photo the evidence lies. `http_function` is the adapter around it,
-`http_images` reads its requests, `http_response` writes its responses, `page` is what a browser gets.
+`budget` allows), `model` makes logits, `prediction` makes calibrated candidates, `species` names them, `document`
+writes it all down; `heatmap` says where in the photo the evidence lies.
+
+Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
+`page` is what a browser gets, `archive` keeps photos. `upload_function` handles events: `storage_event` reads them,
+`results` decides who may write a result. Both reach Cloud Storage through `storage`, in terms of `stored_object`.
 """
