@@ -230,8 +230,8 @@ def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedMo
     except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
         raise AdaptError(
             f"TensorFlow cannot make a graph of constants of {source.name}: {error}\nA layer that keeps state, as "
-            "a random augmentation in a SavedModel, does that: give the .keras file, or export the model without such layers. A "
-            "channels-first model that this processor cannot run needs data_format='channels_last'."
+            "a random augmentation in a SavedModel, does that: give the .keras file, or export it without such layers. "
+            "A channels-first model that this processor cannot run needs data_format='channels_last'."
         ) from error
     output = frozen.outputs[0]
     if output.shape.rank is None or output.shape.rank < 2 or any(side != 1 for side in output.shape[1:-1]):

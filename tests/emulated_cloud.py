@@ -25,7 +25,16 @@ class EmulatedStorage(FakeGCSServer):  # type: ignore[misc]  # the package has n
     def start(self) -> None:
         """Starts the server, and reads its log away: it would stand still once the pipe is full."""
         super().start()
-        threading.Thread(target=self._process.stderr.read, daemon=True).start()
+        self._log_reader = threading.Thread(target=self._process.stderr.read, daemon=True)
+        self._log_reader.start()
+
+    def stop(self) -> None:
+        """Ends the server and closes the pipe of its log."""
+        process = self._process
+        super().stop()
+        if process:
+            self._log_reader.join()
+            process.stderr.close()
 
 
 def free_port() -> int:

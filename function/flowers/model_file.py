@@ -50,6 +50,6 @@ def _download(address: ObjectAddress) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != wanted:
         raise ModelError(
-            f"cannot load the model {address.uri}: its SHA-256 is {found}, but its metadata say {wanted}: upload it again"
+            f"cannot load the model {address.uri}: its SHA-256 is {found}, not {wanted} as it says: upload it again"
         )
     return data

@@ -1,10 +1,10 @@
-"""The network of the team that this project began with, rebuilt, trained briefly and saved in each form they might bring.
+"""The network of the team that this project began with, rebuilt, trained briefly and saved in every form.
 
     python -m tests.export.original_team FOLDER [--data ../shared/flowers102] [--epochs 3]
 
-Four blocks of convolution and pooling, two dense layers of 512, dropout, a softmax over 18 of the 102 classes; 224 × 224,
-pixel values 0..255 fed raw. The number of filters is not known: those here double from 16. MLflow's forms are saved where
-MLflow is installed (PyPI `mlflow-skinny`).
+Four blocks of convolution and pooling, two dense layers of 512, dropout, a softmax over 18 of the 102 classes;
+224 × 224, pixel values 0..255 fed raw. The number of filters is not known: those here double from 16. MLflow's forms
+are saved where MLflow is installed (PyPI `mlflow-skinny`).
 """
 
 import argparse
@@ -39,7 +39,7 @@ def build(library: Any, classes: int, size: int = SIZE, filters: int = 16, width
 
 
 def class_folders(data: Path, folder: Path) -> Path:
-    """A folder of links to the photographs of the 18 classes, called by the data set's ids, and `labels.json` beside."""
+    """A folder of links to the photographs of the 18 classes, called by their ids, and `labels.json` beside."""
     names = json.loads((data / "classes.json").read_text(encoding="utf-8"))
     for part in ("train", "valid"):
         (folder / "photos" / part).mkdir(parents=True, exist_ok=True)
