@@ -140,7 +140,6 @@ def _add_own_model_options(command: argparse.ArgumentParser, name: str) -> None:
     )
     own.add_argument("--model", help=f"{takes}; without it, the bundled model")
     own.add_argument("--labels", type=Path, help="JSON list, JSON map from class id to label, or text lines")
-    own.add_argument("--label-order", choices=get_args(Order), help="how the ids of a map of labels are sorted")
     if name == "verify":
         own.add_argument("--served", type=Path, help="the ONNX file to compare with the model")
     else:
@@ -152,6 +151,7 @@ def _add_own_model_options(command: argparse.ArgumentParser, name: str) -> None:
         own.add_argument("--input-size", type=_size, metavar="HEIGHTxWIDTH", help="where the model takes any size")
         own.add_argument("--scale", choices=SCALES, help="what pixel values 0..255 are turned into before the model")
     if name == "convert":
+        own.add_argument("--label-order", choices=get_args(Order), help="how the ids of a map of labels are sorted")
         own.add_argument("--resize", choices=("stretch", "crop"), default="stretch", help="photos to squares (stretch)")
         own.add_argument("--name", help="as results quote it (the file's name)")
         own.add_argument("--version", help="as results quote it (the beginning of the file's digest)")

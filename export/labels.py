@@ -26,12 +26,12 @@ class Labels:
     order: Order | None = None
 
 
-def read_labels(file: Path, order: Order | None = None) -> list[Labels]:
+def read_labels(file: Path) -> list[Labels]:
     """The labels in a JSON list, a JSON map from class id to label, or lines of text.
 
     A list or lines are in the order of the outputs. A map's ids are sorted. Keras sorts class folders as texts ("100"
-    before "21"), other tools sort ids as numbers: where that differs and `order` does not tell, both orders are given,
-    for photographs to decide. Raises `LabelsError`.
+    before "21"), other tools sort ids as numbers: where that differs both orders are given, for someone to say or for
+    photographs to decide. Raises `LabelsError`.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -45,11 +45,7 @@ def read_labels(file: Path, order: Order | None = None) -> list[Labels]:
     orders: dict[Order, list[str]] = {"text": by_text}
     if all(key.isascii() and key.isdigit() for key in content):
         orders["numeric"] = sorted(content, key=int)
-    if order:
-        if order not in orders:
-            raise LabelsError(f"the ids of {file} are no numbers: --label-order text")
-        orders = {order: orders[order]}
-    elif orders.get("numeric", by_text) == by_text:
+    if orders.get("numeric", by_text) == by_text:
         names = _checked([content[key] for key in by_text], file)
         return [Labels(names, tuple(by_text))]
     return [Labels(_checked([content[key] for key in keys], file), tuple(keys), way) for way, keys in orders.items()]

@@ -49,7 +49,7 @@ def convert_own(arguments: Namespace, build: Path) -> None:
     to = destination(_required(arguments.out, "--out: where the ONNX file goes"))
     labels_file = _required(arguments.labels, "--labels: a JSON list, a JSON map from class id to label, or text lines")
     source, model = _load(arguments)
-    orders = read_labels(labels_file, arguments.label_order)
+    orders = read_labels(labels_file)
     require_count(orders[0], model.classes, labels_file)
     rule = InputRule(*model.size, arguments.resize, 1.0)
     data = load_class_folders(arguments.data, orders[0]) if arguments.data else None
@@ -147,11 +147,12 @@ def _choice(
 ) -> tuple[Scale, Labels]:
     """What was said, what the model shows, or what the photographs tell. Raises `ExportError` where nothing does."""
     scale: Scale | None = arguments.scale or model.expects
+    order = arguments.label_order if len(orders) > 1 else None
     if data:
-        return choose(model, scale, orders, data, rule)
+        return choose(model, scale, order, orders, data, rule)
     if scale is None:
         raise ExportError(_scale_missing(arguments.model))
-    if len(orders) > 1:
+    if len(orders) > 1 and order is None:
         raise ExportError(
             f"the ids of {arguments.labels} are in another order as numbers ({orders[1].folders[0]}, "
             f"{orders[1].folders[1]}, …) than as texts ({orders[0].folders[0]}, {orders[0].folders[1]}, …). Keras's "
@@ -160,7 +161,7 @@ def _choice(
         )
     if arguments.scale and model.expects and arguments.scale != model.expects:
         print(f"note: the model's first layers are made for pixels of the scale {model.expects}, not {arguments.scale}")
-    return scale, orders[0]
+    return scale, next(labels for labels in orders if order in (None, labels.order))
 
 
 def _described(model: AdaptedModel, scale: Scale, metadata: Metadata) -> str:
@@ -189,7 +190,7 @@ def _data_of(file: Path, arguments: Namespace) -> Dataset | None:
     if arguments.data is None:
         return None
     names = Model(file).card.labels
-    orders = read_labels(arguments.labels, arguments.label_order) if arguments.labels else [Labels(names, names)]
+    orders = read_labels(arguments.labels) if arguments.labels else [Labels(names, names)]
     fitting = [labels for labels in orders if labels.names == names]
     if not fitting:
         raise ExportError(f"{arguments.labels} has other labels than {file}")

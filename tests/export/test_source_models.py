@@ -112,7 +112,7 @@ def test_a_registered_model_is_found_though_its_store_was_moved(team: Team, tmp_
     for version in ("2", "latest"):
         source = load_source(f"models:/team/{version}", store)
         assert (source.name, source.version, source.shape) == ("team", "2", (32, 32, 3))
-    with pytest.raises(ExportError, match="one of the versions in .*: 2"):
+    with pytest.raises(ExportError, match=r"one of the versions in .*: 2"):
         load_source("models:/team/1", store)
     with pytest.raises(ExportError, match=r"no registered model 'roses' \(it has: team\)"):
         load_source("models:/roses/1", store)
@@ -205,7 +205,7 @@ CASES: dict[str, Case] = {
 
 def inputs_of(pixels: NDArray[np.uint8], scale: Scale, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The pixels as a user of the network would prepare them."""
-    images = pixels.astype(np.float32)
+    images: Any = pixels.astype(np.float32)
     if scale == "imagenet":
         images = keras.applications.imagenet_utils.preprocess_input(images, mode="torch")
     elif scale == "-1..1":
@@ -224,8 +224,9 @@ def test_a_network_is_read_and_served_as_it_answers_itself(case: str, tmp_path: 
     model = adapt(load_source(saved(original, tmp_path)))
     assert (model.size, model.activation, model.has_class_maps) == ((24, 32), activation, has_maps)
     pixels = drawn_pictures((24, 32))
-    own = np.asarray(original(inputs_of(pixels, scale, original.input_shape[1:]), training=False), np.float64)
+    own = np.asarray(original(inputs_of(pixels, scale, original.input_shape[1:]), training=False))
     output = served(model, tmp_path, scale).run(pixels)
+    answers: NDArray[Any]
     if case == "sigmoids":
         answers = 1 / (1 + np.exp(-output.logits))
     elif case == "one-sigmoid":
