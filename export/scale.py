@@ -43,8 +43,9 @@ def _first_values(image: "tf.Tensor") -> "tf.Tensor":
 
 def constant(tensor: "tf.Tensor") -> NDArray[Any] | None:
     """The value of a tensor of a frozen graph that is the same for every input; None where it is not."""
-    while tensor.op.type == "Identity":
-        tensor = tensor.op.inputs[0]
+    if tensor.op.type in ("Identity", "Reshape", "Squeeze"):  # as of a variable, and of the bias of a convolution
+        value = constant(tensor.op.inputs[0])
+        return value.reshape(tensor.shape) if value is not None and tensor.shape.is_fully_defined() else None
     from tensorflow import get_static_value
 
     return get_static_value(tensor)

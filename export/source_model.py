@@ -5,6 +5,7 @@ Keras loads what Keras saved (version 3 its own files, PyPI's tf-keras those of 
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,17 +102,23 @@ def _library(file: Path) -> Any:
     return tf_keras
 
 
+def _reason(error: Exception) -> str:
+    """The telling part of Keras's message, which wraps it in the model's whole configuration."""
+    telling = re.search(r"(Could not locate|Unknown layer|Requested the deserialization)[^.]+", str(error))
+    return telling.group() if telling else str(error).partition("\n")[0]
+
+
 def _from_keras(file: Path, name: str, version: str) -> SourceModel:
+    library = _library(file)
     ending = ".keras" if zipfile.is_zipfile(file) else ".h5"
     if file.suffix not in (ending, ".hdf5"):
         raise SourceModelError(f"{file} is a Keras model by its content: rename it so that it ends in {ending}")
     try:
-        model = _library(file).models.load_model(file, compile=False)
+        model = library.models.load_model(file, compile=False)
     except (TypeError, ValueError, AttributeError, ImportError) as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise SourceModelError(
-            f"{file} has a part that Keras cannot rebuild by itself: {reason}\n{_AS_SAVED_MODEL}"
-        ) from (error)
+            f"{file} has a part that Keras cannot rebuild by itself: {_reason(error)}\n{_AS_SAVED_MODEL}"
+        ) from error
     inputs, outputs = model.inputs or [], model.outputs or []
     if not inputs:
         raise SourceModelError(f"{file} does not state the shape of its input. {_AS_SAVED_MODEL}")
