@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,46 +74,48 @@ def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         Model(ObjectAddress("garden", "m.onnx"))
 
 
-def start(model_path: str, port: int) -> "subprocess.Popen[str]":
-    """functions-framework with its production server, in a process of its own."""
+@contextmanager
+def started(model_path: str, port: int) -> Iterator["subprocess.Popen[str]"]:
+    """functions-framework with its production server, in a process of its own, ended with the block."""
     framework = Path(sys.executable).with_name("functions-framework")
     command = [str(framework), "--source", "function/main.py", "--target", "classify_http", "--port", str(port)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, "MODEL_PATH": model_path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as server:
+        try:
+            yield server
+        finally:
+            server.terminate()
 
 
 def test_a_server_names_the_objects_version_in_health_and_in_results(bucket: storage.Bucket, jpeg: bytes) -> None:
     data, port = tiny_model(), free_port()
     expected = {"name": "tiny", "version": "1.2.3", "sha256": hashlib.sha256(data).hexdigest()}
-    with start(upload(bucket, data).uri, port) as server:
-        try:
-            for _ in range(300):
-                time.sleep(0.1)
-                try:
-                    health = requests.get(f"http://127.0.0.1:{port}/health", timeout=10)
-                    break
-                except requests.ConnectionError:
-                    assert server.poll() is None, server.stdout and server.stdout.read()
-            assert health.json() == {"status": "ok", "model": expected}
-            result = requests.post(f"http://127.0.0.1:{port}/", jpeg, timeout=10).json()
-            assert result["model"] == expected
-            assert len(result["predictions"]) == 3  # of three classes, with the default TOP_K
-        finally:
-            server.terminate()
+    with started(upload(bucket, data).uri, port) as server:
+        for _ in range(300):
+            time.sleep(0.1)
+            try:
+                health = requests.get(f"http://127.0.0.1:{port}/health", timeout=10)
+                break
+            except requests.ConnectionError:
+                assert server.poll() is None, server.stdout and server.stdout.read()
+        assert health.json() == {"status": "ok", "model": expected}
+        result = requests.post(f"http://127.0.0.1:{port}/", jpeg, timeout=10).json()
+        assert result["model"] == expected
+        assert len(result["predictions"]) == 3  # of three classes, with the default TOP_K
 
 
 @pytest.mark.parametrize("fault", ["missing", "damaged"])
 def test_a_server_does_not_start_without_its_model(bucket: storage.Bucket, fault: str) -> None:
     if fault == "damaged":
         upload(bucket, tiny_model(), sha256="0" * 64)
-    with start(f"gs://{bucket.name}/{NAME}", free_port()) as server:
-        output, _ = server.communicate(timeout=60)
+    with started(f"gs://{bucket.name}/{NAME}", free_port()) as server:
+        output, _ = server.communicate(timeout=30)
     assert server.returncode != 0
     assert f"cannot load the model gs://{bucket.name}/{NAME}" in output
 
