@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-export test-soak lint export
+.PHONY: help serve local-cloud test test-export test-soak infra-test plan lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,27 +17,39 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/infra
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/infra -m soak -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
 	.venv/test/bin/mypy function/main.py function/flowers export tests
 
+infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
+	.venv/infra/bin/python -m pytest tests/infra -s
+
+plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
+	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
+	terraform -chdir=infra init -input=false -backend-config=bucket=$(STATE_BUCKET)
+	terraform -chdir=infra plan -input=false -out=flowers.tfplan
+
 export: .venv/export/ready ## rebuild the served model from the Keras model and the data: make export DATA=folder
 	.venv/export/bin/python -m export all --data $(DATA)
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
+.venv/checkov/ready: tests/infra/checkov.txt
 .venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
 
 .venv/serve/ready: REQUIREMENTS = -r function/requirements.txt
+.venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
+.venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/%/ready:

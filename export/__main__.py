@@ -27,10 +27,10 @@ DATA = Path("../shared/flowers102")
 FLOAT_MODEL = BUILD / "flowers-float.onnx"
 REPORTS = HERE / "reports"
 NAME = "flowers-efficientnet-lite0"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 INPUT_SIZE = (224, 224)
 SCALE: Scale = "raw"
-# Chosen on the holdout: 0.875, 0.95 and 1 of the short side name 96.7, 97.3 and 97.1 % of it right.
+# On the holdout 0.875, 0.95 and 1 of the short side name 97.7, 97.7 and 97.5 % right: as much of the photo as costs nothing.
 RESIZE = Resize("crop", 0.95)
 TRAINING_DATA = "Oxford Flowers-102 (Nilsback and Zisserman, ICVGIP 2008), 80 % split"
 

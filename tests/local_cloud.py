@@ -42,7 +42,8 @@ def upload_function(port: int) -> Iterator[None]:
     program = Path(sys.executable).with_name("functions-framework")
     source = _ROOT / "function" / "main.py"
     process = subprocess.Popen(
-        [program, "--source", source, "--target", "classify_upload", "--host", "127.0.0.1", "--port", str(port)]
+        [program, "--source", source, "--target", "classify_upload", "--host", "127.0.0.1", "--port", str(port)],
+        process_group=0,  # Ctrl-C is for this process; it ends the other
     )
     try:
         yield
@@ -95,18 +96,15 @@ def start(storage_port: int) -> None:
     """Runs all of it until it is interrupted."""
     function_port = free_port()
     try:
-        server = EmulatedStorage(port=storage_port).__enter__()
+        with EmulatedStorage(storage_port) as server:
+            bucket = storage.Client().create_bucket(BUCKET)
+            with upload_function(function_port):
+                print(_WELCOME.format(bucket=BUCKET, put=os.path.relpath(sys.executable), url=server.url), flush=True)
+                Eventarc(bucket, f"http://127.0.0.1:{function_port}/").watch()
     except RuntimeError as error:
-        sys.exit(f"The bucket could not start on port {storage_port}; is it taken? Give another: --port\n{error}")
-    try:
-        bucket = storage.Client().create_bucket(BUCKET)
-        with upload_function(function_port):
-            print(_WELCOME.format(bucket=BUCKET, put=os.path.relpath(sys.executable), url=server.url), flush=True)
-            Eventarc(bucket, f"http://127.0.0.1:{function_port}/").watch()
+        sys.exit(f"The bucket could not start: {error}. Give another port: --port")
     except KeyboardInterrupt:
         print("\nended", flush=True)
-    finally:
-        server.stop()
 
 
 def put(files: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@
     ARCHIVE_BUCKET/YYYY/MM/DD/<sha256>.jpg.json
 
 A thread of its own does it, after the answer: an archive that is slow or out of reach costs a photo's copy, never an
-answer. The day is that of the result, in UTC.
+answer. The day is that of the result, in UTC: the same photo is stored once a day.
 """
 
 import logging

@@ -131,7 +131,7 @@ def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -
     when `budget` stays exhausted.
     """
     if not data:
-        raise InputError("EMPTY_IMAGE", "No bytes arrived. Send the image file as the body of the request.")
+        raise InputError("EMPTY_IMAGE", "The image has no bytes. Send a whole image file.")
     name = sniff(data)
     if name is None:
         raise InputError(

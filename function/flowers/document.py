@@ -22,7 +22,7 @@ class Prediction(TypedDict):
 class ImageDocument(TypedDict):
     """The image: where it came from, and what it is as far as known. `width` and `height` in pixels, upright.
 
-    `bytes` is None only for an object in a bucket that was not found, `sha256` also for one refused without being read.
+    For an object in a bucket, `sha256` is None where it was refused unread, `bytes` too where it was not even found.
     """
 
     uri: str | None

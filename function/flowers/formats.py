@@ -22,7 +22,10 @@ MEDIA_TYPES = {
     "HEIF": (".heic", "image/heic"),
 }
 FORMATS = tuple(MEDIA_TYPES)
-IMAGE_ENDINGS = (*(ending for ending, _ in MEDIA_TYPES.values()), ".jpeg", ".tif", ".heif")
+IMAGE_ENDINGS = (
+    *(ending for ending, _ in MEDIA_TYPES.values()),
+    *(".jpeg", ".jpe", ".jfif", ".tif", ".heif", ".hif"),
+)
 _RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
 
 

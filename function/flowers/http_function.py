@@ -166,6 +166,8 @@ class HttpFunction:
                 raise _not_found(address) from None
             document = self._classifier.classify(data, top, language, source)
         except FlowersError as error:
+            if isinstance(error, SurroundingsError) and error.__cause__:
+                logger.warning("%s (%s)", error.message, error.__cause__)
             return _refuse(error, refusal(error, data, source))
         return _Answer(document, timing=document["timing_ms"])
 

@@ -13,7 +13,8 @@ class _JsonFormatter(logging.Formatter):
         entry = {"severity": record.levelname, "message": record.getMessage(), **getattr(record, "fields", {})}
         if record.exc_info:
             entry["message"] += "\n" + self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        # Half of a surrogate pair, which no stream takes, becomes its escape in JSON.
+        return json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def configure_logging(level: str) -> logging.Logger:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from .document import ErrorDocument, ResultDocument
 from .errors import SurroundingsError
-from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject
+from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject, read_count
 
 if TYPE_CHECKING:
     from .storage import Storage
@@ -77,8 +77,7 @@ class Results:
             return Standing.ABSENT
         if not is_result(existing):
             return Standing.FOREIGN
-        written = existing.metadata.get(GENERATION, "")
-        generation = int(written) if written.isascii() and written.isdigit() else 0
+        generation = read_count(existing.metadata.get(GENERATION)) or 0
         if generation > image.generation:
             return Standing.SUPERSEDED
         if generation == image.generation and existing.metadata.get(MODEL_VERSION) == self._model_version:

@@ -45,9 +45,13 @@ def _our_errors(what: str) -> Iterator[None]:
         raise ObjectMissingError(what) from error
     except PreconditionFailed as error:
         raise PreconditionFailedError(what) from error
+    except requests.exceptions.ContentDecodingError as error:
+        message = "The object is not encoded as its Content-Encoding says. Upload it with the right one, or with none."
+        raise InputError("UNDECODABLE_IMAGE", message) from error
     except (GoogleAPIError, GoogleAuthError, DataCorruption, requests.RequestException, OSError) as error:
+        # The cause is for the log: it may name accounts and hosts.
         cause = error.cause if isinstance(error, RetryError) and error.cause else error
-        raise SurroundingsError("UNAVAILABLE", f"Cloud Storage did not serve {what}: {cause}") from error
+        raise SurroundingsError("UNAVAILABLE", f"Cloud Storage did not serve {what}. Try again later.") from cause
 
 
 class Storage:
@@ -88,14 +92,20 @@ class Storage:
         """The bytes of exactly this generation, their checksum verified.
 
         Raises `ObjectMissingError` when it is gone or was overwritten, `InputError` (IMAGE_TOO_LARGE) for more than
-        `most` bytes, of which no more are kept.
+        `most` bytes, of which no more are kept, and (UNDECODABLE_IMAGE) for what is not encoded as it claims to be.
         """
         address = stored.address
         blob = self._client.bucket(address.bucket).blob(address.name, generation=stored.generation)
-        file = _Capped(most)
+
+        def whole() -> bytes:
+            # The library's own retry asks for the rest of a broken download, and then verifies no checksum.
+            file = _Capped(most)
+            blob.download_to_file(file, timeout=_TIMEOUT, retry=None)
+            return file.getvalue()
+
         with _our_errors(address.uri):
-            blob.download_to_file(file, timeout=_TIMEOUT, retry=_RETRY)
-        return file.getvalue()
+            data: bytes = _RETRY(whole)()
+        return data
 
     def write(
         self,

@@ -8,20 +8,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .stored_object import ObjectAddress, StoredObject, is_object_name
+from .stored_object import BUCKET_NAME, ObjectAddress, StoredObject, is_object_name, read_count
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
 class MalformedEventError(Exception):
     """An event that names no object; sent again it would be no better."""
-
-
-def _number(value: object) -> int | None:
-    """A count as the event writes it: a text of digits, or a number."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def read_event(kind: object, data: Any) -> StoredObject:
@@ -32,9 +25,11 @@ def read_event(kind: object, data: Any) -> StoredObject:
         raise MalformedEventError(
             f"an event with {type(data).__name__} for data, where an object's description belongs"
         )
+    # The JSON of protobuf may write null for what is absent.
+    data = {field: value for field, value in data.items() if value is not None}
     bucket, name = data.get("bucket"), data.get("name")
-    generation, size = _number(data.get("generation")), _number(data.get("size"))
-    if not isinstance(bucket, str) or not bucket:
+    generation, size = read_count(data.get("generation")), read_count(data.get("size"))
+    if not isinstance(bucket, str) or not BUCKET_NAME.fullmatch(bucket):
         raise MalformedEventError(f"an event with bucket {bucket!r}")
     if not isinstance(name, str) or not is_object_name(name):
         raise MalformedEventError(f"an event with name {name!r}")

@@ -52,9 +52,17 @@ class PreconditionFailedError(Exception):
     """The object has another generation than the write was made for."""
 
 
+def read_count(value: object) -> int | None:
+    """A generation or a size as Cloud Storage writes it: a text of digits, or a number, below 2^63; None otherwise."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
+
+
 def is_object_name(name: str) -> bool:
     """Whether Cloud Storage could hold an object of this name."""
     try:
-        return 0 < len(name.encode()) <= MOST_NAME_BYTES and not set(name) & {"\r", "\n"}
+        length = len(name.encode())
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
+    return 0 < length <= MOST_NAME_BYTES and not set(name) & {"\r", "\n"} and name not in (".", "..")

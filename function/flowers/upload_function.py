@@ -67,7 +67,8 @@ class UploadFunction:
         try:
             self._handle(image, age)
         except SurroundingsError as error:
-            _log_image(logging.ERROR, "retry", f"to be sent again: {error.message}", image, age)
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
+            _log_image(logging.ERROR, "retry", f"to be sent again: {error.message}{cause}", image, age)
             raise
         except Exception as error:
             _log_image(logging.ERROR, "retry", "failed unexpectedly, to be sent again", image, age, traceback=True)

@@ -14,6 +14,7 @@ from google.cloud import storage
 from PIL import Image
 
 from tests.emulated_cloud import EmulatedStorage
+from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
 
 ROOT = Path(__file__).parents[2]
 FLOWERS102 = ROOT.parent / "shared" / "flowers102"
@@ -67,11 +68,26 @@ def bucket(storage_server: EmulatedStorage) -> storage.Bucket:
 
 
 @pytest.fixture(scope="session")
-def upload_client(storage_server: EmulatedStorage) -> Iterator[FlaskClient]:
-    """A client of `classify_upload` as functions-framework loads and serves it."""
-    app = create_app("classify_upload", str(ROOT / "function" / "main.py"))  # type: ignore[no-untyped-call]
-    with app.test_client() as client:
-        yield client
+def instances(storage_server: EmulatedStorage) -> tuple[FlaskClient, WatchedStorage, FlaskClient]:
+    """Two instances of the upload function, the first of them watched."""
+    return *upload_function(), upload_function()[0]
+
+
+@pytest.fixture
+def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, FlaskClient]) -> Iterator[Cloud]:
+    """A bucket and two instances at work on it; the test fails when a hook is left."""
+    instances[1].clear()
+    yield Cloud(bucket, *instances)
+    assert not instances[1].hooks
+
+
+@pytest.fixture
+def versioned(cloud: Cloud) -> Cloud:
+    """The same with a bucket that keeps old generations."""
+    bucket = storage.Client().bucket(f"versions-{uuid.uuid4().hex[:12]}")
+    bucket.versioning_enabled = True
+    bucket.create()
+    return cloud._replace(bucket=bucket)
 
 
 @pytest.fixture

@@ -7,6 +7,34 @@ import pytest
 
 from flowers.settings import BUNDLED_MODEL, Settings, SettingsError
 
+# https://cloud.google.com/storage/docs/buckets#naming (2026): 3 to 63 characters, with dots between them up to 222.
+LONGEST = f"{'a' * 63}." * 3 + "a" * 30
+GOOD_BUCKETS = ("abc", "photos", "my-photos_2026", "0photos9", "photos.example.com", "a" * 63, LONGEST)
+BAD_BUCKETS = (
+    *("a", "ab", f"{LONGEST}a", "Photos", "jardín", "my photos", "photos\n.x", "*", "photos:1", "photos/roses"),
+    *("gs://photos", "https://photos", "-photos", "photos-", ".photos", "photos.", "_photos", "photos_"),
+)
+GOOD_SUFFIXES = (
+    *(".json", ".JSON", ".species.json", ".jpg.json", ".jsonl", "_result", "-flower", "_jpg", ".x", f".{'j' * 63}"),
+)
+BAD_SUFFIXES = (
+    *(".jpg", ".JPG", ".jPeG", ".png", ".webp", ".gif", ".bmp", ".tif", ".TIFF", ".avif", ".heic", ".Heif"),
+    *(".json.jpg", "_.PNG", "json", "x", "3.json", ".", "..", ".json.", "_", "-", "/x", "/x.json", ".a/b", ".json/"),
+    *(
+        ".js on",
+        ".js\ton",
+        ".json\n.x",
+        ".jsön",
+        ".🌹",
+        ".j#",
+        ".j?",
+        ".*",
+        "{name}.json",
+        ".json,.txt",
+        f".{'j' * 64}",
+    ),
+)
+
 # Variable: its attribute, its default, and good values with what they mean.
 GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
     "MODEL_PATH": ("model_path", BUNDLED_MODEL, {str(BUNDLED_MODEL): BUNDLED_MODEL}),
@@ -19,6 +47,18 @@ GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
     "LOG_LEVEL": ("log_level", "INFO", {"DEBUG": "DEBUG", "WARNING": "WARNING", "ERROR": "ERROR"}),
     "INFERENCE_THREADS": ("inference_threads", 1, {"1": 1, "4": 4}),
     "PIXEL_BUDGET": ("pixel_budget", Settings.pixel_budget, {"1": 1, "200000000": 200_000_000}),
+    "RESULT_SUFFIX": ("result_suffix", ".json", {text: text for text in GOOD_SUFFIXES}),
+    "RESULT_BUCKET": ("result_bucket", None, {name: name for name in GOOD_BUCKETS}),
+    "ARCHIVE_BUCKET": ("archive_bucket", None, {name: name for name in GOOD_BUCKETS}),
+    "ALLOWED_BUCKETS": (
+        "allowed_buckets",
+        (),
+        {
+            **{name: (name,) for name in GOOD_BUCKETS},
+            "photos,more-photos": ("photos", "more-photos"),
+            "photos , more.photos\t,  abc": ("photos", "more.photos", "abc"),
+        },
+    ),
 }
 NO_WHOLE_NUMBER = ("0", "-1", "1.5", "many", "1e3", "0x10", "5;6", "nan", "inf", "9" * 5000)
 BAD: dict[str, tuple[str, ...]] = {
@@ -32,12 +72,16 @@ BAD: dict[str, tuple[str, ...]] = {
     "CORS_ALLOW_ORIGIN": ("flowers.example", "https://a.example\r\nX-Evil: 1", "https://a.example, https://b.example"),
     "LOG_LEVEL": ("LOUD", "NOTSET", "10", "INFO!"),
     "INFERENCE_THREADS": (*NO_WHOLE_NUMBER, "65"),
+    "RESULT_SUFFIX": BAD_SUFFIXES,
+    "RESULT_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
+    "ARCHIVE_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
+    "ALLOWED_BUCKETS": (*BAD_BUCKETS, ",", "photos,", ",photos", "photos,,more", "photos;more", "photos,*"),
 }
 
 
 def test_every_setting_is_checked_here() -> None:
     attributes = {attribute for attribute, _, _ in GOOD.values()}
-    assert attributes <= {field.name for field in dataclasses.fields(Settings)}
+    assert attributes == {field.name for field in dataclasses.fields(Settings)}
     assert set(GOOD) == set(BAD)
 
 

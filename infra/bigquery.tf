@@ -1,0 +1,54 @@
+# Results as tables, without code and without a copy: external tables over the documents, and views with one row an image.
+# A query reads the documents as they are at that moment; who queries has to be allowed to read the bucket as well.
+
+resource "google_bigquery_dataset" "results" {
+  dataset_id  = replace(var.name, "-", "_")
+  location    = local.location # BigQuery reads a bucket only from where it lies
+  description = "What the ${var.name} functions found in images"
+
+  depends_on = [time_sleep.services]
+}
+
+locals {
+  # One table a bucket: a table over two would not answer while one of them is still empty.
+  documents = merge(
+    { uploads = local.results_bucket },
+    var.archive_photos ? { archive = local.archive_bucket } : {},
+  )
+}
+
+resource "google_bigquery_table" "documents" {
+  for_each = local.documents
+
+  dataset_id  = google_bigquery_dataset.results.dataset_id
+  table_id    = "${each.key}_documents"
+  description = "Result and error documents in gs://${each.value}, one row each. Queries fail until there is a first one."
+  # The table holds no data: deleting or replacing it, as a new column does, loses nothing.
+  deletion_protection = false
+
+  external_data_configuration {
+    source_format = "NEWLINE_DELIMITED_JSON"
+    source_uris   = ["gs://${each.value}/*${var.result_suffix}"]
+    autodetect    = false
+    # Compact, so that a change of layout in the file replaces no table.
+    schema                = jsonencode(jsondecode(file("${path.module}/result_schema.json")))
+    ignore_unknown_values = true # a newer function may say more than the table knows
+    max_bad_records       = 1000 # uploads that happen to end in the suffix and are no documents of ours
+  }
+}
+
+resource "google_bigquery_table" "classifications" {
+  for_each = local.documents
+
+  dataset_id          = google_bigquery_dataset.results.dataset_id
+  table_id            = "${each.key}_classifications"
+  description         = "One row an image in gs://${each.value}, with its first prediction or the error"
+  deletion_protection = false
+
+  view {
+    use_legacy_sql = false
+    query = templatefile("${path.module}/classifications.sql", {
+      documents = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${google_bigquery_table.documents[each.key].table_id}"
+    })
+  }
+}

@@ -1,0 +1,221 @@
+# What an operator may ask for.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+mock_provider "archive" {}
+mock_provider "time" {}
+
+override_resource {
+  target          = google_service_account.http
+  override_during = plan
+  values          = { member = "serviceAccount:http@" }
+}
+override_resource {
+  target          = google_project_iam_custom_role.result_writer
+  override_during = plan
+  values          = { name = "projects/my-project/roles/flowers_result_writer" }
+}
+override_resource {
+  target          = google_service_account.trigger
+  override_during = plan
+  values          = { email = "trigger@" } # the alerts' documentation names it
+}
+
+variables {
+  project_id = "my-project"
+  region     = "europe-west1"
+}
+
+run "public_when_asked" {
+  command = plan
+
+  variables {
+    allow_unauthenticated = true
+    invokers              = ["user:ana@example.org"]
+    cors_allow_origin     = "*"
+  }
+
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.callers) == ["allUsers"] && google_cloud_run_v2_service_iam_member.callers["allUsers"].name == "flowers-http" && google_cloud_run_v2_service_iam_member.callers["allUsers"].role == "roles/run.invoker"
+    error_message = "Everyone should be able to call the HTTPS function."
+  }
+  assert {
+    condition     = startswith(output.access, "PUBLIC: ")
+    error_message = "The plan should say that the endpoint is public."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.trigger_calls_upload.name == "flowers-upload" && google_cloudfunctions2_function.upload.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    error_message = "The upload function should stay closed."
+  }
+  assert {
+    condition     = google_storage_bucket.data["images"].public_access_prevention == "enforced"
+    error_message = "A public endpoint should make no bucket public."
+  }
+}
+
+run "people_let_in" {
+  command = plan
+
+  variables {
+    invokers            = ["user:ana@example.org", "serviceAccount:app@my-project.iam.gserviceaccount.com"]
+    uploaders           = ["group:botanists@example.org"]
+    upload_cors_origins = ["https://app.example.org"]
+  }
+
+  assert {
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.callers)) == toset(var.invokers) && strcontains(output.access, "ana@example.org")
+    error_message = "Those named, and only those, should be able to call the HTTPS function."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.uploaders_create["group:botanists@example.org"].role == "roles/storage.objectCreator" && google_storage_bucket_iam_member.uploaders_create["group:botanists@example.org"].bucket == "my-project-flowers-images"
+    error_message = "Uploaders should be able to add images, not to overwrite or delete any."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.uploaders_read["group:botanists@example.org"].role == "roles/storage.objectViewer"
+    error_message = "Uploaders should be able to read results."
+  }
+  assert {
+    condition     = google_storage_bucket.data["images"].cors[0].origin == tolist(["https://app.example.org"]) && contains(google_storage_bucket.data["images"].cors[0].method, "PUT")
+    error_message = "The web page named should be able to upload."
+  }
+}
+
+run "own_key_in_a_multi_region" {
+  command = plan
+
+  variables {
+    bucket_location  = "eu"
+    kms_key          = "projects/my-project/locations/europe/keyRings/flowers/cryptoKeys/images"
+    separate_results = true
+    archive_photos   = true
+  }
+
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.data : bucket.encryption[0].default_kms_key_name == var.kms_key]) && length(google_storage_bucket.data) == 3
+    error_message = "The key should encrypt every bucket with users' data."
+  }
+  assert {
+    condition     = google_kms_crypto_key_iam_member.storage_agent[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && google_kms_crypto_key_iam_member.storage_agent[0].member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    error_message = "Cloud Storage's agent should be able to use the key."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.this), "cloudkms.googleapis.com")
+    error_message = "The key's interface should be enabled."
+  }
+  assert {
+    condition     = length(google_storage_bucket.source.encryption) == 0 && google_storage_bucket.source.location == "europe-west1"
+    error_message = "The sources lie in the region, where a key of the multi-region cannot encrypt."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.upload.event_trigger[0].trigger_region == "eu" && google_cloudfunctions2_function.upload.location == "europe-west1" && google_bigquery_dataset.results.location == "eu"
+    error_message = "Trigger and dataset should be where the bucket is, the functions in the region."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.upload.service_config[0].environment_variables["RESULT_BUCKET"] == "my-project-flowers-results" && google_storage_bucket_iam_member.upload_writes_results.bucket == "my-project-flowers-results" && google_storage_bucket_iam_member.upload_reads_results[0].bucket == "my-project-flowers-results"
+    error_message = "Results should go to their own bucket, where alone the upload function may write."
+  }
+  assert {
+    condition     = [for filter in google_cloudfunctions2_function.upload.event_trigger[0].event_filters : filter.value] == ["my-project-flowers-images"]
+    error_message = "Neither results nor archived photos should trigger the function."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ARCHIVE_BUCKET"] == "my-project-flowers-archive"
+    error_message = "The HTTPS function should know the archive."
+  }
+  assert {
+    condition = [
+      for grant in [google_storage_bucket_iam_member.http_adds_to_archive[0], google_storage_bucket_iam_member.http_reads_archive[0], google_storage_bucket_iam_member.http_writes_archived_results[0]] :
+      "${grant.bucket} ${grant.member} ${grant.role} ${join("", grant.condition[*].expression)}"
+      ] == [
+      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectCreator ",
+      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectViewer ",
+      "my-project-flowers-archive serviceAccount:http@ projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".json\")",
+    ]
+    error_message = "The HTTPS function should add to the archive and read it, and replace nothing in it but results."
+  }
+  assert {
+    condition     = { for key, table in google_bigquery_table.documents : key => table.external_data_configuration[0].source_uris } == { uploads = tolist(["gs://my-project-flowers-results/*.json"]), archive = tolist(["gs://my-project-flowers-archive/*.json"]) }
+    error_message = "Each bucket with results should have its table."
+  }
+}
+
+run "watched_and_bounded" {
+  command = plan
+
+  variables {
+    alert_emails             = ["ops@example.org"]
+    budget                   = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 20 }
+    image_retention_days     = 365
+    soft_delete_days         = 0
+    delete_images_on_destroy = true
+  }
+
+  assert {
+    condition     = keys(google_monitoring_alert_policy.this) == ["error_ratio", "latency", "memory", "no_results", "retry_age"]
+    error_message = "There should be an alert for each way in which it fails."
+  }
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.this : length(policy.documentation[0].content) < 8192])
+    error_message = "Documentation of an alert may have 8192 characters."
+  }
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.this : policy.conditions[0].condition_prometheus_query_language[0].disable_metric_validation])
+    error_message = "Without this, the first apply fails: nothing has been measured yet."
+  }
+  assert {
+    condition     = google_monitoring_notification_channel.email["ops@example.org"].labels.email_address == "ops@example.org"
+    error_message = "Alerts should be sent to the address given."
+  }
+  assert {
+    condition     = google_billing_budget.this[0].budget_filter[0].projects == toset(["projects/123456789012"]) && google_billing_budget.this[0].amount[0].specified_amount[0].units == "20"
+    error_message = "The budget should be of this project."
+  }
+  assert {
+    condition     = [for rule in google_storage_bucket.data["images"].lifecycle_rule : one(rule.condition).age if one(rule.action).type == "Delete"] == [365]
+    error_message = "Images should be deleted at the age asked for."
+  }
+  assert {
+    condition     = google_storage_bucket.data["images"].soft_delete_policy[0].retention_duration_seconds == 0
+    error_message = "Soft delete should be off when asked."
+  }
+  assert {
+    condition     = google_storage_bucket.data["images"].force_destroy
+    error_message = "Destroy should delete images when asked."
+  }
+}
+
+run "another_model_and_more_buckets" {
+  command = plan
+
+  variables {
+    name            = "my-roses"
+    model_path      = "gs://my-models/roses.onnx"
+    allowed_buckets = ["my-project-my-roses-images", "other-bucket"]
+    result_suffix   = ".flower.json"
+    http            = { concurrency = 4, threads = 2, cpu = 2, memory = "2Gi", min_instances = 1 }
+  }
+
+  assert {
+    condition     = { for key, grant in google_storage_bucket_iam_member.functions_read_model : key => "${grant.bucket} ${grant.role}" } == { http = "my-models roles/storage.objectViewer", upload = "my-models roles/storage.objectViewer" }
+    error_message = "Both functions should be able to read the model."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ALLOWED_BUCKETS"] == "my-project-my-roses-images,other-bucket" && toset([for grant in google_storage_bucket_iam_member.http_reads_allowed_buckets : "${grant.bucket} ${grant.role}"]) == toset(["my-project-my-roses-images roles/storage.objectViewer", "other-bucket roles/storage.objectViewer"])
+    error_message = "The HTTPS function should be told of, and able to read, exactly the buckets named."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.upload_writes_results.condition[0].expression == "resource.name.endsWith(\".flower.json\")" && google_bigquery_table.documents["uploads"].external_data_configuration[0].source_uris == tolist(["gs://my-project-my-roses-images/*.flower.json"])
+    error_message = "Grant and table should follow the suffix."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["THREADS"] == "2" && google_cloudfunctions2_function.http.service_config[0].max_instance_request_concurrency == 4 && google_cloudfunctions2_function.http.service_config[0].available_cpu == "2" && google_cloudfunctions2_function.http.service_config[0].min_instance_count == 1
+    error_message = "The function should have the size asked for."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.result_writer.role_id == "my_roses_result_writer" && google_bigquery_dataset.results.dataset_id == "my_roses" && google_logging_metric.upload_events.name == "my_roses_upload_events"
+    error_message = "Names that take no hyphen should have an underscore."
+  }
+}

@@ -1,0 +1,302 @@
+# What an operator decides about the deployment, in alphabetical order; only project_id and region have no default.
+# What the functions themselves are told stands in settings.tf.
+
+variable "alert_emails" {
+  description = "Addresses that alerts are sent to. Empty: no alert policies, since Google bills them and nobody would read them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for email in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", email))])
+    error_message = "alert_emails should hold e-mail addresses, for example [\"ops@example.org\"]."
+  }
+}
+
+variable "alert_thresholds" {
+  description = "When alerts fire: share of failed requests and of memory (0 to 1), 95th percentile of latency in seconds, age of the oldest undelivered upload in minutes."
+  type = object({
+    error_ratio       = optional(number, 0.05)
+    latency_seconds   = optional(number, 5)
+    memory_share      = optional(number, 0.9)
+    retry_age_minutes = optional(number, 30)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for share in [var.alert_thresholds.error_ratio, var.alert_thresholds.memory_share] : share > 0 && share < 1])
+    error_message = "error_ratio and memory_share in alert_thresholds should lie between 0 and 1, for example 0.05."
+  }
+  validation {
+    condition     = var.alert_thresholds.latency_seconds > 0
+    error_message = "latency_seconds in alert_thresholds should be above 0."
+  }
+  validation {
+    condition     = var.alert_thresholds.retry_age_minutes >= 10 && var.alert_thresholds.retry_age_minutes < 1440
+    error_message = "retry_age_minutes in alert_thresholds should be from 10 to 1439: retries wait up to 10 minutes, and an event is dropped after 24 hours."
+  }
+}
+
+variable "allow_unauthenticated" {
+  description = "true opens the HTTPS endpoint to everyone on the internet, at your expense. false: only `invokers` may call."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "archive_photos" {
+  description = "true keeps every photo sent over HTTPS, with its result beside it, in a bucket of its own: for traceability and retraining. Tell your users."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "bucket_location" {
+  description = "Where the buckets and the BigQuery dataset lie: a region, or the multi-region us or eu. null: `region`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket_location == null || can(regex("^([a-z]+-[a-z]+[0-9]+|us|eu)$", var.bucket_location))
+    error_message = "bucket_location should be a region such as europe-west1, or us or eu: BigQuery reads buckets in no other kind of location."
+  }
+}
+
+variable "budget" {
+  description = "A monthly budget in whole units of the billing account's currency, with warnings at 50, 90 and 100 %. It warns and stops nothing. null: none."
+  type = object({
+    billing_account = string
+    monthly_amount  = number
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "billing_account in budget should look like 012345-6789AB-CDEF01 (see: gcloud billing accounts list)."
+  }
+  validation {
+    condition     = var.budget == null || try(var.budget.monthly_amount >= 1 && floor(var.budget.monthly_amount) == var.budget.monthly_amount, false)
+    error_message = "monthly_amount in budget should be a whole number from 1."
+  }
+}
+
+variable "delete_images_on_destroy" {
+  description = "true lets `terraform destroy` delete all images, results and archived photos. It has to be applied before the destroy. false: destroy stops at a bucket that is not empty."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "http" {
+  description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
+  type = object({
+    memory          = optional(string, "1Gi")
+    cpu             = optional(number, 1)
+    concurrency     = optional(number, 8)
+    threads         = optional(number)
+    timeout_seconds = optional(number, 60)
+    min_instances   = optional(number, 0)
+    max_instances   = optional(number, 10)
+    ingress         = optional(string, "ALLOW_ALL")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.http.memory))
+    error_message = "memory in http should be 512Mi or whole Gi, for example 1Gi."
+  }
+  validation {
+    condition     = contains([1, 2, 4, 6, 8], var.http.cpu)
+    error_message = "cpu in http should be 1, 2, 4, 6 or 8: less than one takes a single request at a time."
+  }
+  validation {
+    condition     = var.http.concurrency >= 1 && var.http.concurrency <= 1000
+    error_message = "concurrency in http should be from 1 to 1000."
+  }
+  validation {
+    condition     = var.http.threads == null || try(var.http.threads >= 1 && var.http.threads <= 1000, false)
+    error_message = "threads in http should be from 1 to 1000, or null for as many as concurrency."
+  }
+  validation {
+    condition     = var.http.timeout_seconds >= 1 && var.http.timeout_seconds <= 3600
+    error_message = "timeout_seconds in http should be from 1 to 3600."
+  }
+  validation {
+    condition     = var.http.min_instances >= 0 && var.http.max_instances >= 1 && var.http.min_instances <= var.http.max_instances
+    error_message = "min_instances in http should be from 0 and no more than max_instances, which should be from 1."
+  }
+  validation {
+    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB"], var.http.ingress)
+    error_message = "ingress in http should be ALLOW_ALL, ALLOW_INTERNAL_ONLY or ALLOW_INTERNAL_AND_GCLB."
+  }
+}
+
+variable "image_retention_days" {
+  description = "Days after which images, results and archived photos are deleted. null: kept for good."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.image_retention_days == null || try(var.image_retention_days >= 1, false)
+    error_message = "image_retention_days should be from 1, or null to keep images for good."
+  }
+}
+
+variable "invokers" {
+  description = "Who may call the private HTTPS endpoint, for example [\"user:ana@example.org\", \"serviceAccount:app@project.iam.gserviceaccount.com\"]."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.invokers : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.+$", member))])
+    error_message = "invokers should hold user:, group:, serviceAccount:, domain:, principal: or principalSet: members. To let everyone in, set allow_unauthenticated."
+  }
+}
+
+variable "kms_key" {
+  description = "A Cloud KMS key of yours that encrypts all buckets (projects/…/locations/…/keyRings/…/cryptoKeys/…), in the buckets' location. null: Google's keys."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key should be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY."
+  }
+  validation {
+    # Cloud KMS calls the multi-region "eu" of Cloud Storage "europe".
+    condition     = var.kms_key == null || try(split("/", var.kms_key)[3] == replace(coalesce(var.bucket_location, var.region), "/^eu$/", "europe"), false)
+    error_message = "kms_key should lie where the buckets do: in bucket_location, or else in region (for buckets in eu: in europe)."
+  }
+}
+
+variable "name" {
+  description = "Begins the name of everything here; another name makes a second environment in the same project."
+  type        = string
+  default     = "flowers"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,14}[a-z0-9]$", var.name))
+    error_message = "name should be 2 to 16 lower-case letters, digits and hyphens, beginning with a letter: a service account's name has room for no more."
+  }
+}
+
+variable "project_id" {
+  description = "The Google Cloud project, by its ID."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id should be the project's ID, 6 to 30 lower-case letters, digits and hyphens; not its name or number."
+  }
+}
+
+variable "region" {
+  description = "The region of the functions, for example europe-west1."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region should be a single region such as europe-west1 or us-central1."
+  }
+}
+
+variable "runtime" {
+  description = "The Python of the functions; the default is the one that the tests run on."
+  type        = string
+  default     = "python311"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^python3(1[1-9])$", var.runtime))
+    error_message = "runtime should be python311 or newer, for example python312."
+  }
+}
+
+variable "separate_results" {
+  description = "true writes results to a bucket of their own instead of beside the images: for people who may read results and no images."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "soft_delete_days" {
+  description = "Days in which a deleted or overwritten image can be brought back; 0 switches that off."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
+    error_message = "soft_delete_days should be 0, or from 7 to 90."
+  }
+}
+
+variable "upload" {
+  description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
+  type = object({
+    memory          = optional(string, "1Gi")
+    cpu             = optional(number, 1)
+    concurrency     = optional(number, 8)
+    threads         = optional(number)
+    timeout_seconds = optional(number, 180)
+    min_instances   = optional(number, 0)
+    max_instances   = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.upload.memory))
+    error_message = "memory in upload should be 512Mi or whole Gi, for example 1Gi."
+  }
+  validation {
+    condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)
+    error_message = "cpu in upload should be 1, 2, 4, 6 or 8: less than one takes a single event at a time."
+  }
+  validation {
+    condition     = var.upload.concurrency >= 1 && var.upload.concurrency <= 1000
+    error_message = "concurrency in upload should be from 1 to 1000."
+  }
+  validation {
+    condition     = var.upload.threads == null || try(var.upload.threads >= 1 && var.upload.threads <= 1000, false)
+    error_message = "threads in upload should be from 1 to 1000, or null for as many as concurrency."
+  }
+  validation {
+    condition     = var.upload.timeout_seconds >= 120 && var.upload.timeout_seconds <= 540
+    error_message = "timeout_seconds in upload should be from 120, which the storage client's own retries need, to 540, the most for an event."
+  }
+  validation {
+    condition     = var.upload.min_instances >= 0 && var.upload.max_instances >= 1 && var.upload.min_instances <= var.upload.max_instances
+    error_message = "min_instances in upload should be from 0 and no more than max_instances, which should be from 1."
+  }
+}
+
+variable "upload_cors_origins" {
+  description = "Origins of web pages that may upload to the images bucket from a browser, for example [\"https://app.example.org\"]."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for origin in var.upload_cors_origins : can(regex("^https?://[^\\s/,]+$", origin))])
+    error_message = "upload_cors_origins should hold origins without a path, for example [\"https://app.example.org\"]."
+  }
+}
+
+variable "uploaders" {
+  description = "Who may upload images and read what lies where results are written (the images too, unless separate_results), as members (see invokers). None of them may overwrite or delete."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.uploaders : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.+$", member))])
+    error_message = "uploaders should hold user:, group:, serviceAccount:, domain:, principal: or principalSet: members; the bucket is never public."
+  }
+}

@@ -1,0 +1,92 @@
+"""Deliberate mistakes, made in a copy, turn the checks of infra/ red: what the other tests rely on can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.infra.conftest import Terraform
+
+# File, what stands there, the mistake, and what a test of infra/tests says of it.
+MISTAKES = [
+    ("storage.tf", '= "enforced"', '= "inherited"', "No bucket should be public"),
+    ("storage.tf", "= var.delete_images_on_destroy", "= true", "Destroying the deployment should not destroy images"),
+    ("functions.tf", '"RETRY_POLICY_RETRY"', '"RETRY_POLICY_DO_NOT_RETRY"', "Without retries, an upload is lost"),
+    ("functions.tf", "= local.location", '= "us-central1"', "The trigger should be where the bucket is"),
+    (
+        "functions.tf",
+        "= local.images_bucket",
+        "= google_storage_bucket.source.name",
+        "Only the images bucket should trigger",
+    ),
+    (
+        "functions.tf",
+        "= google_service_account.upload.email",
+        "= google_service_account.http.email",
+        "as its own account",
+    ),
+    ("functions.tf", '"ALLOW_INTERNAL_ONLY"', '"ALLOW_ALL"', "Nobody on the internet should reach the upload function"),
+    (
+        "identities.tf",
+        "roles/eventarc.eventReceiver",
+        "roles/eventarc.viewer",
+        "The trigger should be allowed to receive",
+    ),
+    ("identities.tf", "roles/pubsub.publisher", "roles/pubsub.viewer", "agent should be allowed to publish"),
+    ("identities.tf", '"storage.objects.create", ', "", "Writing results takes two permissions"),
+    ("identities.tf", 'endsWith(\\"${var.result_suffix}\\")', 'endsWith(\\"\\")', "never an image"),
+    ("identities.tf", '? ["allUsers"] : var.invokers', '? var.invokers : ["allUsers"]', "Nobody should be let in"),
+    ("bigquery.tf", '"NEWLINE_DELIMITED_JSON"', '"CSV"', "over one-line JSON"),
+    ("build.tf", "gcf-v2-sources-", "", "A build should read sources and no image"),
+]
+# These are refused before a plan: file, what stands there, the mistake, command, what terraform says.
+BROKEN = {
+    "a misspelled argument": (
+        "storage.tf",
+        "public_access_prevention ",
+        "public_acess_prevention ",
+        ("validate",),
+        'Did you mean "public_access_prevention"?',
+    ),
+    "a missing role": (
+        "identities.tf",
+        'resource "google_cloud_run_v2_service_iam_member" "trigger_calls_upload"',
+        'resource "google_cloud_run_v2_service_iam_member" "nobody_calls_upload"',
+        ("test", "-filter=tests/defaults.tftest.hcl"),
+        "trigger_calls_upload",
+    ),
+    "a validation that lets everything pass": (
+        "settings.tf",
+        '"^[._-][A-Za-z0-9._-]{0,62}[A-Za-z0-9]$"',
+        '".*"',
+        ("test", "-filter=tests/refusals.tftest.hcl"),
+        "var.result_suffix, was expected to report an error",
+    ),
+}
+
+
+def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
+    path = copy.folder / file
+    text = path.read_text(encoding="utf-8")
+    assert right in text, f"{right!r} no longer stands in {file}"
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+
+
+def test_each_mistake_turns_a_test_of_the_plan_red(terraform: Terraform, tmp_path: Path) -> None:
+    """All at once, because a run takes seconds; each has to be told by its own message."""
+    copy = terraform.copy(tmp_path / "copy")
+    for file, right, wrong, _ in MISTAKES:
+        _mistake(copy, file, right, wrong)
+    done = copy.run("test", "-no-color", "-filter=tests/defaults.tftest.hcl")
+    assert done.returncode != 0
+    output = " ".join(done.stdout.split())
+    assert [message for *_, message in MISTAKES if message not in output] == []
+
+
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_what_is_broken_is_refused(terraform: Terraform, tmp_path: Path, mistake: str) -> None:
+    file, right, wrong, command, message = BROKEN[mistake]
+    copy = terraform.copy(tmp_path / "copy")
+    _mistake(copy, file, right, wrong)
+    done = copy.run(command[0], "-no-color", *command[1:])
+    assert done.returncode != 0
+    assert message in " ".join(done.stdout.split())

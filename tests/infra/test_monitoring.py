@@ -1,0 +1,67 @@
+"""Alerts and charts ask in PromQL that parses, about events that the function logs, and say what to do."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import ROOT, Planned
+
+LOGGED = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "function" / "flowers").glob("*.py"))
+
+
+def _alert_queries(plan: dict[str, Any], planned: Planned) -> dict[str, str]:
+    policies = planned(plan, "google_monitoring_alert_policy")
+    return {
+        name: policy["conditions"][0]["condition_prometheus_query_language"][0]["query"]
+        for name, policy in policies.items()
+    }
+
+
+def _chart_queries(plan: dict[str, Any], planned: Planned) -> dict[str, str]:
+    dashboard = json.loads(planned(plan, "google_monitoring_dashboard")["this"]["dashboard_json"])
+    return {
+        f"{widget['title']} {number}": data["timeSeriesQuery"]["prometheusQuery"]
+        for widget in dashboard["gridLayout"]["widgets"]
+        for number, data in enumerate(widget["xyChart"]["dataSets"])
+    }
+
+
+def test_every_query_parses(full_plan: dict[str, Any], planned: Planned) -> None:
+    promql = pytest.importorskip("promql_parser")
+    queries = _alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)
+    assert len(queries) == 5 + 8
+    for name, query in queries.items():
+        try:
+            promql.parse(query)
+        except ValueError as error:
+            pytest.fail(f"{name}: {error}\n{query}")
+        # Some metrics are of more than one kind of resource, and then a query has to say which.
+        selectors = re.findall(r"[a-z_]+_com:\w+\{([^}]*)\}", query)
+        assert selectors, name
+        assert all("monitored_resource=" in selector for selector in selectors), name
+
+
+def test_alerts_count_events_that_the_function_logs(full_plan: dict[str, Any], planned: Planned) -> None:
+    named = re.findall(r'event[!=]~"([a-z_|]+)"', "".join(_alert_queries(full_plan, planned).values()))
+    events = {event for names in named for event in names.split("|")}
+    assert events == {"classified", "refused", "retry"}
+    assert [event for event in events if f'"{event}"' not in LOGGED] == []
+
+
+def test_the_metric_of_a_query_is_the_metric_that_is_made(full_plan: dict[str, Any], planned: Planned) -> None:
+    made = {metric["name"] for metric in planned(full_plan, "google_logging_metric").values()}
+    queries = "".join((_alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)).values())
+    assert set(re.findall(r"logging_googleapis_com:user_(\w+)\{", queries)) == made
+    assert len(made) == 2
+
+
+def test_every_alert_says_what_to_do() -> None:
+    text = (ROOT / "infra" / "alerts.tf").read_text(encoding="utf-8")
+    documents = re.findall(r"documentation = <<-EOT\n(.*?)\n      EOT", text, re.DOTALL)
+    assert len(documents) == 5
+    for document in documents:
+        steps = re.findall(r"^ +(\d)\. ", document, re.MULTILINE)
+        assert steps == [str(number) for number in range(1, len(steps) + 1)]
+        assert len(steps) >= 3

@@ -1,0 +1,151 @@
+"""The table's columns are those of the documents, and the view has one row an image."""
+
+import json
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+
+import pytest
+
+from flowers.document import ERROR_SCHEMA, RESULT_SCHEMA, ErrorDocument, ImageDocument, ResultDocument
+from tests.infra.conftest import INFRA
+
+COLUMNS: list[dict[str, Any]] = json.loads((INFRA / "result_schema.json").read_text(encoding="utf-8"))
+SCALARS = {str: "STRING", bool: "BOOLEAN", int: "INTEGER", float: "FLOAT"}
+# JSON has no type for a moment: `document.timestamp` writes it as text, and BigQuery reads that as what it is.
+MOMENTS = {"classified_at"}
+
+
+def _column(name: str, hint: Any) -> dict[str, Any]:
+    """The column that holds a field of a document."""
+    if get_origin(hint) is UnionType:
+        (hint,) = set(get_args(hint)) - {NoneType}
+    if get_origin(hint) is list:
+        return {**_column(name, get_args(hint)[0]), "mode": "REPEATED"}
+    if is_typeddict(hint):
+        return {"name": name, "type": "RECORD", "fields": _columns(hint)}
+    if get_origin(hint) is Literal:
+        hint = type(get_args(hint)[0])
+    return {"name": name, "type": "TIMESTAMP" if name in MOMENTS else SCALARS[hint]}
+
+
+def _columns(document: Any) -> list[dict[str, Any]]:
+    return [_column(name, hint) for name, hint in get_type_hints(document).items()]
+
+
+def _undescribed(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    plain = [{key: value for key, value in column.items() if key != "description"} for column in columns]
+    return [{**column, "fields": _undescribed(column["fields"])} if "fields" in column else column for column in plain]
+
+
+def test_the_columns_are_the_fields_of_result_and_error_documents() -> None:
+    results, errors = _columns(ResultDocument), _columns(ErrorDocument)
+    shared = [column["name"] for column in errors if column in results]
+    assert shared == ["schema", "image", "classified_at"]
+    assert _undescribed(COLUMNS) == results + [column for column in errors if column not in results]
+
+
+def _image(uri: str | None, generation: str | None = None) -> ImageDocument:
+    return {
+        "uri": uri,
+        "generation": generation,
+        "format": "JPEG",
+        "width": 500,
+        "height": 667,
+        "bytes": 75170,
+        "sha256": "ab" * 32,
+    }
+
+
+def _result(image: ImageDocument, label: str, classified_at: str) -> ResultDocument:
+    return {
+        "schema": RESULT_SCHEMA,
+        "identified": True,
+        "species": {"label": label, "scientific_name": "Rosa", "names": {"en": label, "es": "rosa"}},
+        "confidence": 0.9,
+        "predictions": [
+            {"label": label, "scientific_name": "Rosa", "name": label, "confidence": 0.9},
+            {"label": "canna lily", "scientific_name": "Canna", "name": "canna lily", "confidence": 0.1},
+        ],
+        "image": image,
+        "model": {"name": "flowers", "version": "1.0.0", "sha256": "cd" * 32},
+        "classified_at": classified_at,
+        "timing_ms": {"decode": 3.1, "inference": 6, "total": 9.8},
+    }
+
+
+def _error(image: ImageDocument | None, classified_at: str) -> ErrorDocument:
+    return {
+        "schema": ERROR_SCHEMA,
+        "error": {
+            "code": 415,
+            "status": "INVALID_ARGUMENT",
+            "reason": "UNSUPPORTED_FORMAT",
+            "message": "Send an image.",
+        },
+        "image": image,
+        "classified_at": classified_at,
+    }
+
+
+def _duckdb_type(column: dict[str, Any]) -> str:
+    """DuckDB's name of a BigQuery column's type."""
+    plain = {
+        "STRING": "VARCHAR",
+        "BOOLEAN": "BOOLEAN",
+        "INTEGER": "BIGINT",
+        "FLOAT": "DOUBLE",
+        "TIMESTAMP": "TIMESTAMP",
+    }
+    if column["type"] == "RECORD":
+        name = "STRUCT(" + ", ".join(f'"{field["name"]}" {_duckdb_type(field)}' for field in column["fields"]) + ")"
+    else:
+        name = plain[column["type"]]
+    return f"{name}[]" if column.get("mode") == "REPEATED" else name
+
+
+def _rows(folder: Path, documents: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the view shows of documents in a bucket; DuckDB stands in for BigQuery, the SQL put into its dialect."""
+    duckdb, sqlglot = pytest.importorskip("duckdb"), pytest.importorskip("sqlglot")
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
+    sql = (INFRA / "classifications.sql").read_text(encoding="utf-8").replace("${documents}", "documents")
+    with duckdb.connect() as connection:
+        columns = {column["name"]: _duckdb_type(column) for column in COLUMNS}
+        # No parameters: a prepared statement takes none here. The names are this test's own.
+        connection.execute(
+            "CREATE VIEW documents AS SELECT * RENAME (filename AS _FILE_NAME) FROM "  # noqa: S608
+            f"read_json('{folder}/*.json', format = 'newline_delimited', columns = {columns}, filename = true)"
+        )
+        found = connection.execute(sqlglot.transpile(sql, read="bigquery", write="duckdb")[0])
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def test_the_view_has_one_row_an_image_with_its_first_prediction(tmp_path: Path) -> None:
+    rows = _rows(
+        tmp_path,
+        {
+            "rose.jpg.json": _result(_image("gs://garden/rose.jpg", "9"), "old rose", "2026-11-22T12:00:00.000Z"),
+            # The same image under a suffix of former times, of a newer generation (10 is more than 9, "10" is not).
+            "rose.jpg.old.json": _result(_image("gs://garden/rose.jpg", "10"), "rose", "2026-11-22T11:00:00.000Z"),
+            "note.txt.json": _error(_image("gs://garden/note.txt", "3"), "2026-11-22T12:00:00.000Z"),
+            "nothing.json": _error(None, "2026-11-22T12:00:00.000Z"),
+            "foreign.json": {"schema": "something else", "colour": "red"},
+        },
+    )
+    assert {(row["image_uri"], row["generation"], row["label"], row["error_reason"]) for row in rows} == {
+        ("gs://garden/rose.jpg", "10", "rose", None),
+        ("gs://garden/note.txt", "3", None, "UNSUPPORTED_FORMAT"),
+        (f"{tmp_path}/nothing.json", None, None, "UNSUPPORTED_FORMAT"),
+    }
+    (rose,) = [row for row in rows if row["label"] == "rose"]
+    assert rose["confidence"] == 0.9
+    assert rose["model_version"] == "1.0.0"
+    assert rose["classified_at"].isoformat().startswith("2026-11-22T11:00:00")
+    assert rose["document_uri"].endswith("rose.jpg.old.json")
+
+
+def test_the_view_selects_the_schemas_that_documents_have() -> None:
+    sql = (INFRA / "classifications.sql").read_text(encoding="utf-8")
+    assert f"schema IN ('{RESULT_SCHEMA}', '{ERROR_SCHEMA}')" in sql
