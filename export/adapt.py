@@ -206,17 +206,6 @@ class AdaptedModel:
         return probabilities(logits, 1.0)
 
 
-def drawn_pictures(size: tuple[int, int], count: int = 16) -> NDArray[np.uint8]:
-    """Pictures to compare with where there are no photographs: coloured waves and noise, uint8 [count, H, W, 3]."""
-    random = np.random.default_rng(4)
-    y, x = np.mgrid[0 : size[0], 0 : size[1]][..., None] / max(size)
-    waves = [
-        np.sin(random.uniform(0, 20, 3) * y + random.uniform(0, 20, 3) * x + random.uniform(0, 6, 3)) * 100 + 128
-        for _ in range(count)
-    ]
-    return np.clip(waves + random.normal(0, 20, np.shape(waves)), 0, 255).astype(np.uint8)
-
-
 def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedModel:
     """Reads off `source` what can be read; `size` (height, width) only where the model leaves it open.
 

@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .adapt import AdaptedModel, adapt, drawn_pictures
+from .adapt import AdaptedModel, adapt
 from .check_by_photographs import choose, spread
 from .contract import Metadata, Resize, read_metadata, save, write_metadata
 from .convert import convert
-from .dataset import Dataset, Photo, load_class_folders
+from .dataset import Dataset, load_class_folders
 from .deliver import deliver, destination
 from .errors import ExportError
 from .labels import Labels, read_labels, require_count
@@ -33,7 +33,7 @@ from .serving import (
     probabilities,
 )
 from .source_model import SourceModel, load_source
-from .verify import Bound, compare_quantized, compare_with_tensorflow, require, write_report
+from .verify import Bound, compare_quantized, compare_with_tensorflow, drawn_pictures, require, write_report
 
 MOST_COMPARED = 500
 LEAST_TO_JUDGE_INT8 = 100
@@ -205,15 +205,11 @@ def _require_servable(file: Path) -> None:
         raise ExportError(f"the function cannot serve this: {error}") from error
 
 
-def _compared(data: Dataset) -> list[Photo]:
-    return spread(data.valid, MOST_COMPARED)
-
-
 def _pixels(data: Dataset | None, file: Path, model: AdaptedModel) -> NDArray[np.uint8]:
     """Photographs as the function shows them to the model; without any, drawn pictures."""
     if data is None:
         return drawn_pictures(model.size)
-    return np.stack(list(pixels_of([photo.path for photo in _compared(data)], Model(file))))
+    return np.stack(list(pixels_of([photo.path for photo in spread(data.valid, MOST_COMPARED)], Model(file))))
 
 
 def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, dict[str, Any]]:
@@ -223,7 +219,7 @@ def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, di
         why = "without --data there are no photographs to calibrate int8 with"
         return float_file, {**figures, "served": "float", "why": f"served in float: {why}"}
     int8_file = float_file.with_name("int8.onnx")
-    photos = _compared(data)
+    photos = spread(data.valid, MOST_COMPARED)
     truth = np.array([photo.label for photo in photos], np.int64)
     logits = logits_of([photo.path for photo in photos], Model(float_file), "valid")
     enough = Bound("photos compared", len(photos), least=LEAST_TO_JUDGE_INT8)

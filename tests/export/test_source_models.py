@@ -14,13 +14,14 @@ import tf_keras
 from keras import layers
 from numpy.typing import NDArray
 
-from export.adapt import AdaptedModel, adapt, drawn_pictures
+from export.adapt import AdaptedModel, adapt
 from export.contract import Metadata, Resize
 from export.convert import convert
 from export.errors import ExportError
 from export.scale import Scale
 from export.serving import Model, probabilities
 from export.source_model import load_source
+from export.verify import drawn_pictures
 from tests.export.original_team import build, save_all
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
