@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-export test-soak infra-test plan lint export
+.PHONY: help serve local-cloud test test-export test-soak infra-test plan deploy smoke lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,12 @@ plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
 	terraform -chdir=infra init -input=false -backend-config=bucket=$(STATE_BUCKET)
 	terraform -chdir=infra plan -input=false -out=flowers.tfplan
+
+deploy: ## apply the plan that `make plan` showed
+	terraform -chdir=infra apply -input=false flowers.tfplan
+
+smoke: .venv/test/ready ## ask a deployment for a flower: make smoke URL=https://… BUCKET=my-images (or one of the two)
+	.venv/test/bin/python -m tests.smoke $(if $(URL),--url $(URL)) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(RESULTS),--results $(RESULTS)) $(if $(SUFFIX),--suffix $(SUFFIX))
 
 export: .venv/export/ready ## rebuild the served model from the Keras model and the data: make export DATA=folder
 	.venv/export/bin/python -m export all --data $(DATA)

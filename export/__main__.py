@@ -30,7 +30,7 @@ NAME = "flowers-efficientnet-lite0"
 VERSION = "1.1.0"
 INPUT_SIZE = (224, 224)
 SCALE: Scale = "raw"
-# On the holdout 0.875, 0.95 and 1 of the short side name 97.7, 97.7 and 97.5 % right: as much of the photo as is free.
+# On the holdout 0.875, 0.95 and 1 of the short side name 97.7, 97.7 and 97.5 % right: the most that costs nothing.
 RESIZE = Resize("crop", 0.95)
 TRAINING_DATA = "Oxford Flowers-102 (Nilsback and Zisserman, ICVGIP 2008), 80 % split"
 

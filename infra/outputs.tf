@@ -45,9 +45,10 @@ output "functions" {
 output "service_accounts" {
   description = "The accounts, by role"
   value = {
-    build   = google_service_account.build.email
-    http    = google_service_account.http.email
-    trigger = google_service_account.trigger.email
-    upload  = google_service_account.upload.email
+    build    = google_service_account.build.email
+    http     = google_service_account.http.email
+    pipeline = one(google_service_account.pipeline[*].email)
+    trigger  = google_service_account.trigger.email
+    upload   = google_service_account.upload.email
   }
 }

@@ -123,7 +123,7 @@ variable "result_suffix" {
     error_message = "result_suffix should be an ending like .json: without one, every result would be an upload again, in an endless loop."
   }
   validation {
-    condition     = !can(regex("\\.(avif|bmp|gif|heic|heif|jpe?g|png|tiff?|webp)$", lower(var.result_suffix)))
+    condition     = !can(regex("\\.(avif|bmp|gif|heic|heif|hif|jfif|jpe|jpe?g|png|tiff?|webp)$", lower(var.result_suffix)))
     error_message = "result_suffix should not be the ending of an image: the upload function could then overwrite images, and would take them for results."
   }
 }

@@ -184,6 +184,13 @@ variable "name" {
   }
 }
 
+variable "pipeline" {
+  description = "true makes the service account that cloudbuild.yaml deploys with; it may administer what this module makes, so mind who may start builds."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "project_id" {
   description = "The Google Cloud project, by its ID."
   type        = string

@@ -17,7 +17,7 @@ from .document import ResultDocument
 from .formats import MEDIA_TYPES
 from .results import Results
 from .settings import Settings
-from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject
+from .stored_object import ObjectAddress, StoredObject
 
 if TYPE_CHECKING:
     from .storage import Storage
@@ -70,13 +70,11 @@ class Archive:
         day = document["classified_at"].partition("T")[0].replace("-", "/")
         address = ObjectAddress(self._bucket, f"{day}/{image['sha256']}{ending}")
         storage = self._storage()
-        try:
-            generation = storage.write(address, data, media_type, expected=0)
-        except PreconditionFailedError:  # the same photo was sent before
-            found = storage.look_up(address)
-            if found is None:
-                raise
+        # Looked up first: an account that may add and not replace could be refused (403) for trying.
+        if found := storage.look_up(address):
             generation = found.generation
+        else:
+            generation = storage.write(address, data, media_type, expected=0)
         results = Results(storage, self._suffix, None, document["model"]["version"])
         stored = StoredObject(address, generation, len(data), media_type)
         existing = results.look_up(stored)

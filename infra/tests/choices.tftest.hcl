@@ -219,3 +219,20 @@ run "another_model_and_more_buckets" {
     error_message = "Names that take no hyphen should have an underscore."
   }
 }
+
+run "deployed_by_a_pipeline" {
+  command = plan
+
+  variables {
+    pipeline = true
+  }
+
+  assert {
+    condition     = google_service_account.pipeline[0].account_id == "flowers-pipeline"
+    error_message = "The pipeline should have an account of its own."
+  }
+  assert {
+    condition     = length(google_project_iam_member.pipeline) > 0 && length(setintersection(keys(google_project_iam_member.pipeline), ["roles/owner", "roles/editor"])) == 0
+    error_message = "The pipeline should have the roles that it needs, and no basic role."
+  }
+}
