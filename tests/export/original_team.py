@@ -90,8 +90,8 @@ def _save_by_mlflow(network: Any, folder: Path) -> dict[str, Path]:
         return {}
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     files = {"mlflow_tensorflow": folder / "team-mlflow-tensorflow", "mlflow_keras": folder / "team-mlflow-keras"}
-    mlflow.tensorflow.save_model(network, files["mlflow_tensorflow"])
-    mlflow.keras.save_model(network, files["mlflow_keras"])
+    mlflow.tensorflow.save_model(network, str(files["mlflow_tensorflow"]))
+    mlflow.keras.save_model(network, str(files["mlflow_keras"]))  # it takes no Path
     mlflow.set_tracking_uri((folder / "mlruns").as_uri())
     with mlflow.start_run():
         mlflow.tensorflow.log_model(network, name="model", registered_model_name="team")
