@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-export test-soak infra-test plan deploy smoke lint export
+.PHONY: help serve local-cloud test test-browser test-export test-soak infra-test plan deploy smoke lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,13 +17,16 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/infra
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra
+
+test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
+	.venv/browser/bin/python -m pytest tests/browser
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/infra -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
@@ -49,6 +52,7 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
 .venv/checkov/ready: tests/infra/checkov.txt
 .venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
@@ -57,6 +61,7 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'

@@ -44,7 +44,7 @@ class EmulatedStorage:
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 10
-        while not _answers(f"{self.url}/storage/v1/b"):
+        while not answers(f"{self.url}/storage/v1/b"):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
                 raise RuntimeError(f"fake-gcs-server does not start on port {self.port}")
@@ -58,7 +58,8 @@ class EmulatedStorage:
         self._process.wait()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200."""
     try:
         urllib.request.urlopen(url, timeout=1).close()
     except OSError:

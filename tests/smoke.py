@@ -22,7 +22,7 @@ from google.auth.transport.requests import Request
 from google.cloud import storage
 from google.oauth2 import id_token
 
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 
 _WAIT_SECONDS = 90.0
 _POLL_SECONDS = 1.0

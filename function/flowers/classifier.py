@@ -19,6 +19,7 @@ from .document import (
     timestamp,
 )
 from .errors import FlowersError, ImageFacts, InputError
+from .heatmap import heatmap
 from .model import Model
 from .prediction import Candidate, top_candidates
 from .settings import Settings, SettingsError
@@ -88,32 +89,42 @@ class Classifier:
             )
 
     def classify(
-        self, data: bytes, top: int | None = None, language: str | None = None, source: Source = Source()
+        self,
+        data: bytes,
+        top: int | None = None,
+        language: str | None = None,
+        source: Source = Source(),
+        heatmaps: bool = False,
     ) -> ResultDocument:
         """Classifies an image file's bytes.
 
         `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
-        default to the settings. Raises `InputError` for a faulty image and `SurroundingsError` when overloaded.
+        default to the settings; `heatmaps` adds to each prediction where the evidence for it lies. Raises `InputError`
+        for a faulty image and `SurroundingsError` when overloaded.
         """
         started = perf_counter()
         self.check_size(len(data))
         card = self.model.card
         decoded = decode(data, card.input_rule, self._settings.max_image_pixels, self._budget)
         decoded_at = perf_counter()
-        logits = self.model.run(decoded.pixels[np.newaxis]).logits[0]
+        output = self.model.run(decoded.pixels[np.newaxis])
         inferred_at = perf_counter()
-        candidates = top_candidates(logits, card.labels, card.temperature, top or self.default_top)
+        candidates = top_candidates(output.logits[0], card.labels, card.temperature, top or self.default_top)
+        predictions = [
+            self._prediction(candidate, language or self._settings.default_language) for candidate in candidates
+        ]
+        if heatmaps and output.class_maps is not None:
+            for candidate, prediction in zip(candidates, predictions, strict=True):
+                prediction["heatmap"] = heatmap(output.class_maps[0, ..., candidate.class_index], decoded.area)
         best = candidates[0]
         identified = best.confidence >= self._reject_below
         image = _image_document(data, decoded.facts, source)
-        return {
+        document: ResultDocument = {
             "schema": RESULT_SCHEMA,
             "identified": identified,
             "species": self._catalogue.find(best.label) if identified else None,
             "confidence": round(best.confidence, 4),
-            "predictions": [
-                self._prediction(candidate, language or self._settings.default_language) for candidate in candidates
-            ],
+            "predictions": predictions,
             "image": image,
             "model": self.identity,
             "classified_at": timestamp(),
@@ -123,6 +134,9 @@ class Classifier:
                 "total": _milliseconds(started, perf_counter()),
             },
         }
+        if heatmaps and output.class_maps is None:
+            document["heatmap_absent"] = f"The model {card.name} has no output class_maps to read them off."
+        return document
 
     def _prediction(self, candidate: Candidate, language: str) -> Prediction:
         species = self._catalogue.find(candidate.label)

@@ -25,6 +25,9 @@ _UPRIGHT = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 
+# Left, top, right, bottom in pixels.
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True)
 class InputRule:
@@ -38,8 +41,8 @@ class InputRule:
     mode: Literal["crop", "stretch"] = "crop"
     fraction: float = 1.0
 
-    def box(self, width: int, height: int, target: tuple[int, int]) -> tuple[float, float, float, float]:
-        """The part (left, top, right, bottom) of a `width` × `height` image that fills `target` (width, height)."""
+    def box(self, width: int, height: int, target: tuple[int, int]) -> Box:
+        """The part of a `width` × `height` image that fills `target` (width, height)."""
         if self.mode == "stretch":
             return 0, 0, width, height
         scale = min(width / target[0], height / target[1]) * self.fraction
@@ -49,10 +52,14 @@ class InputRule:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Upright pixels, uint8 [H, W, 3] RGB of the model's size, and the facts of the image they came from."""
+    """Upright pixels, uint8 [H, W, 3] RGB of the model's size, and the facts of the image they came from.
+
+    `area` is the part of the upright photo that they show.
+    """
 
     pixels: NDArray[np.uint8]
     facts: ImageFacts
+    area: Box
 
 
 def _orientation(read_exif: Callable[[], Image.Exif]) -> int:
@@ -121,7 +128,9 @@ def _decode(data: bytes, name: str, image: ImageFile.ImageFile, rule: InputRule,
         small = _small_rgb(image, rule, target)
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
-    return Decoded(np.asarray(small), ImageFacts(name, *(full[::-1] if sideways else full)))
+    width, height = full[::-1] if sideways else full
+    area = rule.box(width, height, (rule.width, rule.height))  # a middle part is the same however the photo is turned
+    return Decoded(np.asarray(small), ImageFacts(name, width, height), area)
 
 
 def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -> Decoded:

@@ -1,7 +1,7 @@
 """The documents that users rely on, in an HTTP answer and beside an uploaded image alike."""
 
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from .errors import FlowersError
 from .species import Species
@@ -10,13 +10,38 @@ RESULT_SCHEMA: Literal["flowers.result/v1"] = "flowers.result/v1"
 ERROR_SCHEMA: Literal["flowers.error/v1"] = "flowers.error/v1"
 
 
+class Area(TypedDict):
+    """A rectangle of the upright photo, in its pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Heatmap(TypedDict):
+    """Where in the photo the evidence for a species lies, as `heatmap` defines it.
+
+    `values` 0..1, row by row from the top left, `width` in a row and `height` rows; together they cover `area`.
+    """
+
+    width: int
+    height: int
+    values: list[float]
+    area: Area
+
+
 class Prediction(TypedDict):
-    """A candidate; `name` is in the language asked for, `confidence` is calibrated, 0..1."""
+    """A candidate; `name` is in the language asked for, `confidence` is calibrated, 0..1.
+
+    `heatmap` is there where it was asked for and the model has class maps.
+    """
 
     label: str
     scientific_name: str | None
     name: str
     confidence: float
+    heatmap: NotRequired[Heatmap]
 
 
 class ImageDocument(TypedDict):
@@ -51,13 +76,17 @@ class Timing(TypedDict):
 
 
 class ResultDocument(TypedDict):
-    """A classified image. `species` is None where none is `identified`."""
+    """A classified image. `species` is None where none is `identified`.
+
+    `heatmap_absent` says why there are no heat maps where they were asked for.
+    """
 
     schema: Literal["flowers.result/v1"]
     identified: bool
     species: Species | None
     confidence: float
     predictions: list[Prediction]
+    heatmap_absent: NotRequired[str]
     image: ImageDocument
     model: ModelDocument
     classified_at: str
@@ -85,6 +114,16 @@ class ErrorDocument(TypedDict):
 def timestamp() -> str:
     """Now, in UTC with milliseconds: `2026-11-22T12:00:00.000Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def without_heatmaps(document: ResultDocument) -> ResultDocument:
+    """The document as it is when nobody asks for heat maps."""
+    plain = document.copy()
+    plain.pop("heatmap_absent", None)
+    plain["predictions"] = [prediction.copy() for prediction in document["predictions"]]
+    for prediction in plain["predictions"]:
+        prediction.pop("heatmap", None)
+    return plain
 
 
 def error_document(error: FlowersError, image: ImageDocument | None = None) -> ErrorDocument:

@@ -3,21 +3,22 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Request, Response
 
 from .archive import Archive
 from .classifier import Classifier, Source, refusal
-from .document import ErrorDocument, ResultDocument, Timing, error_document
+from .document import ErrorDocument, ResultDocument, Timing, without_heatmaps
 from .errors import FlowersError, InputError, SurroundingsError
 from .http_images import ImageReader
+from .http_response import NOTHING_TIMED, Answer, refuse, respond
 from .log import trace_fields
+from .page import load_page
 from .settings import LANGUAGES, Settings
 from .stored_object import ObjectAddress, ObjectMissingError
 
@@ -26,16 +27,8 @@ if TYPE_CHECKING:
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _DRAIN_BYTES = 64 * 1024 * 1024
-_NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
 
 logger = logging.getLogger(__name__)
-
-
-class _Answer(NamedTuple):
-    body: Mapping[str, Any] | None
-    code: int = 200
-    headers: Mapping[str, str] = MappingProxyType({})
-    timing: Timing = _NOTHING_TIMED
 
 
 def _drain(request: Request) -> None:
@@ -50,6 +43,14 @@ def _drain(request: Request) -> None:
     request.stream = io.BytesIO()
 
 
+class _Wishes(NamedTuple):
+    """The query parameters of a photo; None leaves the choice to the settings."""
+
+    top: int | None
+    language: str | None
+    heatmaps: bool
+
+
 class HttpFunction:
     """Answers the requests of the HTTP contract with `classifier`."""
 
@@ -60,7 +61,8 @@ class HttpFunction:
         self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
-        self._routes: dict[str, dict[str, Callable[[Request], _Answer]]] = {
+        self._page = load_page()
+        self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
             "/": {"GET": self._describe, "POST": self._classify},
             "/health": {"GET": self._health},
             "/species": {"GET": self._species},
@@ -73,81 +75,82 @@ class HttpFunction:
         try:
             answer = self._dispatch(request)
         except FlowersError as error:
-            answer = _refuse(error)
+            answer = refuse(error)
         except Exception:
             logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
-            answer = _refuse(SurroundingsError("INTERNAL", "The classifier failed. The fault is logged."))
+            answer = refuse(SurroundingsError("INTERNAL", "The classifier failed. The fault is logged."))
         _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
-        response = self._respond(answer, elapsed)
+        response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
         self._log(request, answer, response, elapsed)
         return response
 
-    def _dispatch(self, request: Request) -> _Answer:
+    def _dispatch(self, request: Request) -> Answer:
         methods = self._routes.get(request.path)
         if methods is None:
             raise InputError("NOT_FOUND", f"Nothing is at this path. There are {', '.join(self._routes)}.")
         allowed = ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
         if request.method == "OPTIONS":
-            return _Answer(None, 204, {"Allow": ", ".join(allowed), **self._preflight(allowed)})
+            return Answer(None, 204, {"Allow": ", ".join(allowed), **self._preflight(allowed)})
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            refused = _refuse(InputError("METHOD_NOT_ALLOWED", f"Use {' or '.join(methods)} here."))
+            refused = refuse(InputError("METHOD_NOT_ALLOWED", f"Use {' or '.join(methods)} here."))
             return refused._replace(headers={"Allow": ", ".join(allowed)})
         return handler(request)
 
-    def _describe(self, _: Request) -> _Answer:
-        return _Answer(
-            {
-                "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
-                "model": self._classifier.identity,
-                "paths": list(self._routes),
-            }
-        )
+    def _describe(self, request: Request) -> Answer:
+        if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
+            return Answer(self._page.text, headers={**self._page.headers, "Vary": "Accept"})
+        description = {
+            "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
+            "model": self._classifier.identity,
+            "paths": list(self._routes),
+        }
+        return Answer(description, headers={"Vary": "Accept"})
 
-    def _health(self, _: Request) -> _Answer:
-        return _Answer({"status": "ok", "model": self._classifier.identity})
+    def _health(self, _: Request) -> Answer:
+        return Answer({"status": "ok", "model": self._classifier.identity})
 
-    def _species(self, _: Request) -> _Answer:
-        return _Answer({"species": self._classifier.species()})
+    def _species(self, _: Request) -> Answer:
+        return Answer({"species": self._classifier.species()})
 
-    def _openapi(self, _: Request) -> _Answer:
+    def _openapi(self, _: Request) -> Answer:
         document: dict[str, Any] = json.loads(_OPENAPI.read_text(encoding="utf-8"))
         top = document["components"]["parameters"]["top"]["schema"]
         top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
         document["components"]["parameters"]["lang"]["schema"]["default"] = self._settings.default_language
-        return _Answer(document)
+        return Answer(document)
 
-    def _classify(self, request: Request) -> _Answer:
-        top, language = self._parameters(request)
+    def _classify(self, request: Request) -> Answer:
+        wishes = self._wishes(request)
         images = self._images.read(request)
         if isinstance(images, ObjectAddress):
-            return self._classify_stored(images, top, language)
+            return self._classify_stored(images, wishes)
         if len(images) == 1:
             try:
-                document = self._classify_sent(images[0], top, language)
+                document = self._classify_sent(images[0], wishes)
             except FlowersError as error:
-                return _refuse(error, refusal(error, images[0]))
-            return _Answer(document, timing=document["timing_ms"])
+                return refuse(error, refusal(error, images[0]))
+            return Answer(document, timing=document["timing_ms"])
         results: list[ResultDocument | ErrorDocument] = []
-        timing = _NOTHING_TIMED
+        timing = NOTHING_TIMED
         for data in images:
             try:
-                document = self._classify_sent(data, top, language)
+                document = self._classify_sent(data, wishes)
             except FlowersError as error:
                 results.append(refusal(error, data))
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
-        return _Answer({"results": results}, timing=timing)
+        return Answer({"results": results}, timing=timing)
 
-    def _classify_sent(self, data: bytes, top: int | None, language: str | None) -> ResultDocument:
-        document = self._classifier.classify(data, top, language)
+    def _classify_sent(self, data: bytes, wishes: _Wishes) -> ResultDocument:
+        document = self._classifier.classify(data, wishes.top, wishes.language, heatmaps=wishes.heatmaps)
         if self._archive:
-            self._archive.keep(data, document)
+            self._archive.keep(data, without_heatmaps(document))
         return document
 
-    def _classify_stored(self, address: ObjectAddress, top: int | None, language: str | None) -> _Answer:
+    def _classify_stored(self, address: ObjectAddress, wishes: _Wishes) -> Answer:
         source, data = Source(address.uri), None
         try:
             if address.bucket not in self._settings.allowed_buckets:
@@ -164,21 +167,23 @@ class HttpFunction:
                 data = self._storage().read(stored, self._settings.max_image_bytes)
             except ObjectMissingError:
                 raise _not_found(address) from None
-            document = self._classifier.classify(data, top, language, source)
+            document = self._classifier.classify(data, wishes.top, wishes.language, source, wishes.heatmaps)
         except FlowersError as error:
             if isinstance(error, SurroundingsError) and error.__cause__:
                 logger.warning("%s (%s)", error.message, error.__cause__)
-            return _refuse(error, refusal(error, data, source))
-        return _Answer(document, timing=document["timing_ms"])
+            return refuse(error, refusal(error, data, source))
+        return Answer(document, timing=document["timing_ms"])
 
-    def _parameters(self, request: Request) -> tuple[int | None, str | None]:
-        text, language = request.args.get("top"), request.args.get("lang")
+    def _wishes(self, request: Request) -> _Wishes:
+        top, language, heatmap = (request.args.get(name) for name in ("top", "lang", "heatmap"))
         most = len(self._classifier.model.card.labels)
-        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
             raise InputError("INVALID_PARAMETER", f"top should be a whole number from 1 to {most}.")
         if language is not None and language not in LANGUAGES:
             raise InputError("INVALID_PARAMETER", f"lang should be one of {', '.join(LANGUAGES)}.")
-        return None if text is None else int(text), language
+        if heatmap not in (None, "0", "1"):
+            raise InputError("INVALID_PARAMETER", "heatmap should be 1 or 0.")
+        return _Wishes(None if top is None else int(top), language, heatmap == "1")
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
         if self._settings.cors_allow_origin is None:
@@ -189,45 +194,25 @@ class HttpFunction:
             "Access-Control-Max-Age": "3600",
         }
 
-    def _respond(self, answer: _Answer, elapsed: float) -> Response:
-        text = "" if answer.body is None else json.dumps(answer.body, ensure_ascii=False) + "\n"
-        response = Response(text, answer.code, answer.headers, mimetype="application/json")
-        timing = answer.timing
-        response.headers["Server-Timing"] = (
-            f"decode;dur={timing['decode']:.1f}, inference;dur={timing['inference']:.1f}, total;dur={elapsed:.1f}"
-        )
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if origin := self._settings.cors_allow_origin:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Server-Timing"
-            if origin != "*":
-                response.headers["Vary"] = "Origin"
-        return response
-
-    def _log(self, request: Request, answer: _Answer, response: Response, elapsed: float) -> None:
+    def _log(self, request: Request, answer: Answer, response: Response, elapsed: float) -> None:
         level = logging.ERROR if answer.code >= 500 else logging.INFO
-        reason = "" if answer.body is None else answer.body.get("error", {}).get("reason", "")
         fields = {
             "httpRequest": {
                 "requestMethod": request.method,
                 "requestUrl": request.path,
-                "status": answer.code,
+                "status": response.status_code,
                 "latency": f"{elapsed / 1000:.4f}s",
                 "responseSize": str(response.content_length),
                 "userAgent": request.user_agent.string,
             },
             **_trace(request),
         }
-        logger.log(level, f"{request.method} {request.path} {answer.code} {reason}".rstrip(), extra={"fields": fields})
+        message = f"{request.method} {request.path} {response.status_code} {answer.reason}".rstrip()
+        logger.log(level, message, extra={"fields": fields})
 
 
 def _trace(request: Request) -> dict[str, str]:
     return trace_fields(request.headers.get("X-Cloud-Trace-Context"))
-
-
-def _refuse(error: FlowersError, document: ErrorDocument | None = None) -> _Answer:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, SurroundingsError) else {}
-    return _Answer(document or error_document(error), error.code, headers)
 
 
 def _not_found(address: ObjectAddress) -> InputError:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 
 class Candidate(NamedTuple):
-    """A class and the probability, 0..1, that the photo shows it."""
+    """A class, its place among the model's labels, and the probability, 0..1, that the photo shows it."""
 
+    class_index: int
     label: str
     confidence: float
 
@@ -30,4 +31,4 @@ def top_candidates(
     """The `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
     shares = probabilities(logits, temperature)
     best = np.argsort(-shares, kind="stable")[:count]
-    return [Candidate(labels[index], float(shares[index])) for index in best]
+    return [Candidate(int(index), labels[index], float(shares[index])) for index in best]

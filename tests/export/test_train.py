@@ -13,7 +13,7 @@ from export.dataset import Dataset
 from export.errors import ExportError
 from export.train import Phase, Recipe, train
 
-RECIPE = Recipe(phases=(Phase(1, 64, True), Phase(1, 96, False)), head_epochs=20)
+RECIPE = Recipe(phases=(Phase(1, 64, True), Phase(1, 96, False)), warmup_epochs=1, head_epochs=20)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from flowers.classifier import Classifier
 from flowers.http_function import HttpFunction
 from flowers.settings import Settings
 from flowers.storage import Storage
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import Reply, client_of, post
 
 # Each format's ending and media type (IANA's registry of media types).

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 
 Pixels = NDArray[np.uint8]
 

@@ -11,7 +11,7 @@ import pytest
 from flowers.budget import PixelBudget
 from flowers.decode import InputRule, decode
 from flowers.errors import InputError, SurroundingsError
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.pictures import draw_picture
 
 

@@ -9,7 +9,7 @@ from flowers.budget import PixelBudget
 from flowers.decode import Decoded, InputRule, decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS, sniff
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.pictures import (
     claim_size,
     draw_picture,

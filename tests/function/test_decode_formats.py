@@ -9,7 +9,7 @@ from PIL import Image
 from flowers.budget import PixelBudget
 from flowers.decode import Decoded, InputRule, decode
 from flowers.errors import ImageFacts
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.pictures import (
     OPTIONS,
     distance,

@@ -7,7 +7,7 @@ from PIL import Image
 from flowers.budget import PixelBudget
 from flowers.decode import Decoded, InputRule, decode
 from flowers.errors import ImageFacts
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.pictures import OPTIONS, STORED, distance, draw_picture, oriented, png_chunk, sample, whole
 
 PICTURE = draw_picture()

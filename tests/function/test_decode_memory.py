@@ -14,7 +14,8 @@ from flowers.budget import PixelBudget
 from flowers.decode import InputRule, decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS
-from tests.function.conftest import ROOT, encode
+from tests.drawn_flower import encode
+from tests.function.conftest import ROOT
 from tests.function.pictures import (
     claim_size,
     draw_picture,

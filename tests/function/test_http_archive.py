@@ -13,7 +13,8 @@ from google.cloud import storage
 from flowers.errors import SurroundingsError
 from flowers.storage import Storage
 from flowers.stored_object import ObjectAddress
-from tests.function.conftest import ROOT, draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
+from tests.function.conftest import ROOT
 from tests.function.http_buckets import (
     KINDS,
     ask_for,

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.http_contract import Reply, ask, json_request, multipart, part, post, post_unannounced
 
 HUGE = bytes(40 * 1024 * 1024)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flowers.formats import FORMATS
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import Reply, json_request, multipart, part, post
 
 # Found faults are reported as they are: shrinking a picture's bytes takes long and tells little.

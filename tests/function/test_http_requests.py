@@ -11,7 +11,7 @@ from PIL import Image
 
 from flowers.formats import FORMATS
 from flowers.settings import BUNDLED_MODEL
-from tests.function.conftest import draw_flower, encode
+from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import (
     Reply,
     ask,

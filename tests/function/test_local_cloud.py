@@ -31,6 +31,8 @@ class LocalCloud:
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
         self._log = folder / "local-cloud.log"
+        # Where it is ignored, as for what a shell runs in the background, the new process would ignore it too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.local_cloud", "start", "--port", str(port)],

@@ -74,5 +74,5 @@ def test_as_many_come_as_were_asked_for(count: int) -> None:
 
 def test_candidates_hold_plain_numbers_that_json_can_write() -> None:
     (best,) = top_candidates(np.array([0.5], np.float32), ("a",), 1.0, 1)
-    assert best == Candidate("a", 1.0)
-    assert type(best.confidence) is float
+    assert best == Candidate(0, "a", 1.0)
+    assert (type(best.class_index), type(best.confidence)) == (int, float)

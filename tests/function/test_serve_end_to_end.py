@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.function.conftest import ROOT, encode
+from tests.drawn_flower import encode
+from tests.function.conftest import ROOT
 from tests.function.http_contract import Contract, Reply, json_request, multipart, part
 
 READY_SECONDS = 10.0

@@ -10,7 +10,7 @@ from google.cloud import storage
 from PIL import Image
 
 from flowers.formats import FORMATS
-from tests.function.conftest import encode
+from tests.drawn_flower import encode
 from tests.function.http_contract import post
 from tests.function.pictures import OPTIONS, multi_scan_jpeg, oriented, sample
 from tests.function.test_decode_faults import ABSURD, LARGE, SAMPLES, other_format

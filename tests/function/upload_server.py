@@ -19,8 +19,9 @@ from google.cloud import storage
 from PIL import Image
 
 from flowers.document import RESULT_SCHEMA
+from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import binary_event, description, free_port, post_event
-from tests.function.conftest import ROOT, draw_flower, encode
+from tests.function.conftest import ROOT
 from tests.function.uploads import result_of
 
 MAIN = ROOT / "function" / "main.py"

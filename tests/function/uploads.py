@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 
 from flowers.log import configure_logging
+from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import binary_event, description
-from tests.function.conftest import ROOT, draw_flower, encode
+from tests.function.conftest import ROOT
 from tests.function.http_contract import Contract, check_meaning
 
 CONTRACT = Contract(json.loads((ROOT / "function" / "flowers" / "openapi.json").read_text()))

@@ -30,7 +30,9 @@ def _column(name: str, hint: Any) -> dict[str, Any]:
 
 
 def _columns(document: Any) -> list[dict[str, Any]]:
-    return [_column(name, hint) for name, hint in get_type_hints(document).items()]
+    # What may be absent is in answers over HTTP alone, where it was asked for: heat maps.
+    hints = get_type_hints(document)
+    return [_column(name, hint) for name, hint in hints.items() if name in document.__required_keys__]
 
 
 def _undescribed(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,73 @@
+"use strict";
+// The way of a photo to the classifier: scaled down in the browser, sent, its answer read.
+
+// The model sees 224 pixels of the middle square; this leaves it far more than it needs.
+const SHORT_SIDE = 768;
+const JPEG_QUALITY = 0.92;
+const MOST_BYTES = 32 * 1024 * 1024;
+const PATIENCE_MS = 60_000;
+
+// The address that answers, with a slash at its end: the function may be served below a path.
+const SERVICE = new URL(location.pathname.replace(/\/?$/, "/"), location.origin);
+
+/** The address that a photo is sent to, and that the curl line quotes. */
+function classifyAddress() {
+  const address = new URL(SERVICE);
+  address.search = new URLSearchParams({ lang: language, heatmap: "1" });
+  return address;
+}
+
+/** What is sent for a file: a large photo scaled down and upright, all else as it is, also what only the server reads. */
+async function prepare(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file); // turned upright by its EXIF orientation
+  } catch {
+    return file;
+  }
+  const scale = SHORT_SIDE / Math.min(bitmap.width, bitmap.height);
+  if (scale >= 1) {
+    bitmap.close();
+    return file;
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(bitmap.width * scale);
+  canvas.height = Math.round(bitmap.height * scale);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", JPEG_QUALITY));
+}
+
+/** The result document of what `prepare` gave; throws an Error whose message is the reason there is none. */
+async function classify(sent) {
+  if (sent.size > MOST_BYTES) throw new Error("IMAGE_TOO_LARGE");
+  try {
+    await sent.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Error("UNREADABLE");
+  }
+  let response;
+  try {
+    response = await fetch(classifyAddress(), {
+      method: "POST",
+      body: sent,
+      headers: { "Content-Type": "application/octet-stream" },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+  } catch {
+    throw new Error("UNREACHABLE");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok && answer.predictions) return answer;
+  throw new Error(answer.error?.reason ?? ([429, 502, 503, 504].includes(response.status) ? "UNAVAILABLE" : "INTERNAL"));
+}
+
+/** The command that gives the same answer; the name is quoted for a POSIX shell, and `@-` would be standard input. */
+function curlLine(name) {
+  const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+  return `curl --data-binary ${quote("@" + (name === "-" ? "./-" : name))} ${quote(classifyAddress().href)}`;
+}

@@ -1,0 +1,162 @@
+"""A real Chromium on a real server process, and a page that may talk to nobody else."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.drawn_flower import draw_flower, encode
+from tests.function.conftest import ROOT
+
+READY_SECONDS = 30.0
+# Without the last four, Chromium looks for its maker's servers by itself.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Service(NamedTuple):
+    """A function that serves at `url`, which ends in a slash."""
+
+    url: str
+
+    def ask(self, picture: bytes, query: str = "lang=en&heatmap=1") -> dict[str, Any]:
+        """The document that the function answers to a picture, be it a result or an error."""
+        request = urllib.request.Request(f"{self.url}?{query}", picture, {"Content-Type": "image/x-any"})
+        try:
+            with urllib.request.urlopen(request) as response:
+                document: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                document = json.load(error)
+        return document
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[Service]:
+    """functions-framework with the function, in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("functions-framework"),
+        "--source",
+        ROOT / "function" / "main.py",
+    ]
+    command += ["--target", "classify_http", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | settings
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    service = Service(f"http://127.0.0.1:{port}/")
+    deadline = time.monotonic() + READY_SECONDS
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(service.url + "health").close()
+                break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+        yield service
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """The function, told to identify whatever it sees, so that drawn flowers will do."""
+    with serving(REJECT_BELOW="0") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; the test is skipped where none is installed."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """Opens the page as a visitor would; keeps what the page asked for and complained of."""
+
+    def __init__(self, browser: Browser, home: Service) -> None:
+        self._browser = browser
+        self._home = home
+        self.contexts: list[BrowserContext] = []
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+
+    def open(self, query: str = "", service: Service | None = None, width: int = 1280, **options: Any) -> Page:
+        """The page once it knows its species; `options` are those of a browser context."""
+        context = self._browser.new_context(viewport={"width": width, "height": 800}, **{"locale": "en-GB"} | options)
+        self.contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.on("request", lambda request: self.asked.append(request.url))
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"a dialog: {dialog.message}"))
+        page.on("console", lambda line: self._hear(line.type, line.text))
+        page.goto((service or self._home).url + query)
+        page.wait_for_selector("#species-list li", state="attached")
+        return page
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            self.complaints.append(text)
+
+    def foreign(self) -> list[str]:
+        """The addresses asked for that are not on this machine."""
+        return [url for url in self.asked if not url.startswith(("http://127.0.0.1:", "blob:", "data:"))]
+
+
+@pytest.fixture
+def visit(browser: Browser, service: Service) -> Iterator[Visit]:
+    """Opens pages; in the end nothing may have gone to another host, and no script or policy may have complained."""
+    visit = Visit(browser, service)
+    yield visit
+    for context in visit.contexts:
+        context.close()
+    assert visit.asked
+    assert visit.foreign() == []
+    assert visit.complaints == []
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """The page in English, at a laptop's size."""
+    return visit.open()
+
+
+@pytest.fixture(scope="session")
+def rose() -> bytes:
+    """A drawn flower as a JPEG file that is small enough to be sent as it is."""
+    return encode(draw_flower(400, 300), "JPEG", quality=90)
+
+
+@pytest.fixture(scope="session")
+def lily() -> bytes:
+    """Another one, standing."""
+    return encode(draw_flower(300, 400), "PNG")
