@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 # TensorFlow's notices of missing graphics cards would bury the figures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,16 +13,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from .contract import Metadata, Resize
 from .dataset import Dataset, load_dataset
 from .errors import ExportError
+from .labels import Order
+from .scale import SCALES, Scale
 from .serving import SERVED_MODEL
+
+if TYPE_CHECKING:
+    from .adapt import AdaptedModel
 
 HERE = Path(__file__).parent
 KERAS_MODEL = HERE / "flowers.keras"
 BUILD = HERE / "build"
+DATA = Path("../shared/flowers102")
 FLOAT_MODEL = BUILD / "flowers-float.onnx"
 REPORTS = HERE / "reports"
 NAME = "flowers-efficientnet-lite0"
 VERSION = "1.1.0"
 INPUT_SIZE = (224, 224)
+SCALE: Scale = "raw"
 # On the holdout 0.875, 0.95 and 1 of the short side name 97.7, 97.7 and 97.5 % right: the most that costs nothing.
 RESIZE = Resize("crop", 0.95)
 TRAINING_DATA = "Oxford Flowers-102 (Nilsback and Zisserman, ICVGIP 2008), 80 % split"
@@ -33,10 +41,17 @@ def _train(data: Dataset, arguments: argparse.Namespace) -> None:
     train(data, KERAS_MODEL, arguments.checkpoints)
 
 
+def _bundled() -> "AdaptedModel":
+    from .adapt import adapt
+    from .source_model import load_source
+
+    return adapt(load_source(KERAS_MODEL), INPUT_SIZE)
+
+
 def _convert(data: Dataset, _: argparse.Namespace) -> None:
     from .convert import convert
 
-    convert(KERAS_MODEL, FLOAT_MODEL, Metadata(NAME, VERSION, data.labels, INPUT_SIZE, RESIZE, TRAINING_DATA))
+    convert(_bundled(), SCALE, FLOAT_MODEL, Metadata(NAME, VERSION, data.labels, INPUT_SIZE, RESIZE, TRAINING_DATA))
     print(f"wrote {FLOAT_MODEL}")
 
 
@@ -63,7 +78,7 @@ def _evaluate(data: Dataset, _: argparse.Namespace) -> None:
 def _verify(data: Dataset, _: argparse.Namespace) -> None:
     from .verify import verify
 
-    for bound in verify(KERAS_MODEL, FLOAT_MODEL, SERVED_MODEL, data, REPORTS / "verification.json"):
+    for bound in verify(_bundled(), SCALE, FLOAT_MODEL, SERVED_MODEL, data.valid, REPORTS / "verification.json"):
         print(bound)
     print(f"wrote {REPORTS / 'verification.json'} with accuracy, size and speed side by side")
 
@@ -90,6 +105,61 @@ COMMANDS: dict[str, tuple[Callable[[Dataset, argparse.Namespace], None], str]] =
 }
 
 
+def _own(command: str, arguments: argparse.Namespace) -> None:
+    from .own_model import convert_own, quantize_own, verify_own
+
+    if command == "convert":
+        convert_own(arguments, BUILD)
+    elif command == "quantize":
+        quantize_own(arguments)
+    else:
+        verify_own(arguments)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError
+    return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, width = (int(side) for side in text.lower().split("x"))
+    if min(height, width) < 1:
+        raise ValueError
+    return height, width
+
+
+def _add_own_model_options(command: argparse.ArgumentParser, name: str) -> None:
+    """The options of a model from elsewhere: all of them say what cannot be read off the model."""
+    own = command.add_argument_group("a model of your own")
+    takes = (
+        "the float ONNX file"
+        if name == "quantize"
+        else ".keras, .h5, SavedModel or MLflow folder, models:/NAME/VERSION"
+    )
+    own.add_argument("--model", help=f"{takes}; without it, the bundled model")
+    own.add_argument("--labels", type=Path, help="JSON list, JSON map from class id to label, or text lines")
+    if name == "verify":
+        own.add_argument("--served", type=Path, help="the ONNX file to compare with the model")
+    else:
+        own.add_argument("--out", help="folder, file .onnx, or gs://bucket/models/NAME/VERSION/")
+    if name != "quantize":
+        own.add_argument(
+            "--mlflow-store", type=Path, default=Path("mlruns"), help="the file store of models:/… (mlruns)"
+        )
+        own.add_argument("--input-size", type=_size, metavar="HEIGHTxWIDTH", help="where the model takes any size")
+        own.add_argument("--scale", choices=SCALES, help="what pixel values 0..255 are turned into before the model")
+    if name == "convert":
+        own.add_argument("--label-order", choices=get_args(Order), help="how the ids of a map of labels are sorted")
+        own.add_argument("--resize", choices=("stretch", "crop"), default="stretch", help="photos to squares (stretch)")
+        own.add_argument("--name", help="as results quote it (the file's name)")
+        own.add_argument("--version", help="as results quote it (the beginning of the file's digest)")
+        own.add_argument(
+            "--threshold", type=_share, default=0.0, help="confidence, 0..1, below which a photo is rejected"
+        )
+
+
 def main() -> None:
     """Runs one command; exits with a message where something is missing or a bound does not hold."""
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
@@ -97,16 +167,23 @@ def main() -> None:
     for name, (_, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument(
-            "--data", type=Path, default=Path("../shared/flowers102"), help="folder of train/, valid/ and classes.json"
+            "--data",
+            type=Path,
+            help=f"folder of train/, valid/ and classes.json ({DATA}); for a model of your own, of class folders",
         )
         if name == "train":
             command.add_argument(
                 "--checkpoints", type=Path, default=BUILD / "checkpoints", help="where each epoch leaves its state"
             )
+        if name in ("convert", "quantize", "verify"):
+            _add_own_model_options(command, name)
     arguments = parser.parse_args()
     run, _ = COMMANDS[arguments.command]
     try:
-        run(load_dataset(arguments.data), arguments)
+        if getattr(arguments, "model", None):
+            _own(arguments.command, arguments)
+        else:
+            run(load_dataset(arguments.data or DATA), arguments)
     except ExportError as error:
         sys.exit(f"{error}")
 

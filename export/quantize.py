@@ -15,7 +15,20 @@ from .contract import read_metadata, save, write_metadata
 from .serving import Model, pixels_of
 
 CALIBRATION_PHOTOS = 500
-FLOAT_CONVOLUTIONS = 6
+ACTIVATIONS = (
+    "Clip",
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "Elu",
+    "Selu",
+    "Gelu",
+    "Sigmoid",
+    "HardSigmoid",
+    "HardSwish",
+    "Tanh",
+    "Erf",
+)
 
 
 class _Photographs(CalibrationDataReader):
@@ -31,15 +44,15 @@ class _Photographs(CalibrationDataReader):
 
 
 def float_nodes(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that stay in float: the stem, the first two blocks, and all after the last activation.
+    """The nodes that stay in float: the first eighth of the convolutions, and all after the last activation.
 
     Rounding in the first layers passes through all others, and rounding in the classifier goes straight into the
     logits. Both are a small part of the work.
     """
     nodes = list(graph.node)
-    first = [node.name for node in nodes if node.op_type == "Conv"][:FLOAT_CONVOLUTIONS]
-    last = max(index for index, node in enumerate(nodes) if node.op_type == "Clip")
-    return first + [node.name for node in nodes[last + 1 :]]
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    last = max((index for index, node in enumerate(nodes) if node.op_type in ACTIVATIONS), default=-1)
+    return convolutions[: max(1, len(convolutions) // 8)] + [node.name for node in nodes[last + 1 :]]
 
 
 def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:

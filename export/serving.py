@@ -12,22 +12,49 @@ FUNCTION = Path(__file__).parent.parent / "function"
 sys.path.insert(0, str(FUNCTION))
 
 from flowers.budget import PixelBudget  # noqa: E402
-from flowers.decode import decode  # noqa: E402
-from flowers.model import Model  # noqa: E402
+from flowers.classifier import Classifier  # noqa: E402
+from flowers.decode import InputRule, decode  # noqa: E402
+from flowers.errors import FlowersError  # noqa: E402
+from flowers.formats import IMAGE_ENDINGS  # noqa: E402
+from flowers.model import Model, ModelError  # noqa: E402
 from flowers.prediction import probabilities  # noqa: E402
 from flowers.settings import BUNDLED_MODEL as SERVED_MODEL  # noqa: E402
-from flowers.settings import Settings  # noqa: E402
+from flowers.settings import Settings, SettingsError  # noqa: E402
+from flowers.species import Catalogue  # noqa: E402
+from flowers.stored_object import ObjectAddress, PreconditionFailedError  # noqa: E402
 
-__all__ = ["SERVED_MODEL", "Model", "logits_of", "pixels_of", "probabilities"]
+__all__ = [
+    "IMAGE_ENDINGS",
+    "SERVED_MODEL",
+    "Catalogue",
+    "Classifier",
+    "FlowersError",
+    "InputRule",
+    "Model",
+    "ModelError",
+    "ObjectAddress",
+    "PreconditionFailedError",
+    "Settings",
+    "SettingsError",
+    "decoded",
+    "logits_of",
+    "pixels_of",
+    "probabilities",
+]
 
 _DEFAULTS = Settings()
 
 
-def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]]:
-    """Each image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `decode` raises."""
+def decoded(files: Iterable[Path], rule: InputRule) -> Iterator[NDArray[np.uint8]]:
+    """Each image file as the function decodes it by `rule`: uint8 [H, W, 3]. Raises what `decode` raises."""
     budget = PixelBudget(_DEFAULTS.pixel_budget)
     for file in files:
-        yield decode(file.read_bytes(), model.card.input_rule, _DEFAULTS.max_image_pixels, budget).pixels
+        yield decode(file.read_bytes(), rule, _DEFAULTS.max_image_pixels, budget).pixels
+
+
+def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]]:
+    """Each image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `decode` raises."""
+    return decoded(files, model.card.input_rule)
 
 
 def logits_of(files: Sequence[Path], model: Model, task: str) -> NDArray[np.float32]:

@@ -55,10 +55,15 @@ class Classifier:
     """A model, the catalogue and the limits, made once at start; `classify` may be called from many threads."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it."""
+        """Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it.
+
+        `default_top` is the number of predictions where a call does not say.
+        """
         self.model = Model(settings.model_path, settings.inference_threads)
         card = self.model.card
-        if settings.top_k > len(card.labels):
+        # A model of few classes needs no setting for it; one that was made for another model is wrong.
+        self.default_top = min(settings.top_k, len(card.labels))
+        if settings.top_k not in (self.default_top, Settings.top_k):
             raise SettingsError(f"TOP_K={settings.top_k}: the model {card.name} has {len(card.labels)} classes")
         self._settings = settings
         self._budget = PixelBudget(settings.pixel_budget)
@@ -104,7 +109,7 @@ class Classifier:
         decoded_at = perf_counter()
         output = self.model.run(decoded.pixels[np.newaxis])
         inferred_at = perf_counter()
-        candidates = top_candidates(output.logits[0], card.labels, card.temperature, top or self._settings.top_k)
+        candidates = top_candidates(output.logits[0], card.labels, card.temperature, top or self.default_top)
         predictions = [
             self._prediction(candidate, language or self._settings.default_language) for candidate in candidates
         ]

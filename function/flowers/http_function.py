@@ -117,7 +117,7 @@ class HttpFunction:
     def _openapi(self, _: Request) -> Answer:
         document: dict[str, Any] = json.loads(_OPENAPI.read_text(encoding="utf-8"))
         top = document["components"]["parameters"]["top"]["schema"]
-        top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._settings.top_k
+        top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
         document["components"]["parameters"]["lang"]["schema"]["default"] = self._settings.default_language
         return Answer(document)
 

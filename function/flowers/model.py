@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import os
 from collections.abc import Callable
@@ -13,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decode import InputRule
+from .model_file import ModelError, read_model
+from .stored_object import ObjectAddress
 
 # onnxruntime otherwise sends usage data to its maker, from a thread that is started by the import and that a forked
 # worker hangs on at its end (its Privacy.md documents the variable).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
+__all__ = ["Model", "ModelCard", "ModelError", "Output"]
+
 T = TypeVar("T")
 
-
-class ModelError(Exception):
-    """A model file that cannot be served; the message says what is missing or wrong."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,19 +119,21 @@ class Model:
     process that wants more makes its own.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Loads the file, for `threads` threads an inference.
+    def __init__(self, file: Path | ObjectAddress, threads: int = 1) -> None:
+        """Loads a file or an object, for `threads` threads an inference.
 
-        Raises `ModelError` when it is missing, no ONNX model, or not by the contract.
+        Raises `ModelError` when it is missing, damaged, no ONNX model, or not by the contract.
         """
+        data, path = read_model(file), file.uri if isinstance(file, ObjectAddress) else str(file)
         try:
-            data = path.read_bytes()
             self._session = _session(data, threads=1)
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelError(f"cannot load the model {path}: {error}") from error
         self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, hashlib.sha256(data).hexdigest())
         outputs = self._check(path)
         self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
+        if "class_maps" not in outputs:
+            logger.info("the model %s has no class_maps: it cannot say where in a photo the evidence lies", path)
         if threads > 1:
 
             def make_pool() -> None:
@@ -136,7 +141,7 @@ class Model:
 
             os.register_at_fork(after_in_child=make_pool)
 
-    def _check(self, path: Path) -> list[str]:
+    def _check(self, path: str) -> list[str]:
         """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""
         card, inputs = self.card, self._session.get_inputs()
         outputs = {output.name: output.shape for output in self._session.get_outputs()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .formats import IMAGE_ENDINGS
-from .stored_object import BUCKET_NAME
+from .stored_object import BUCKET_NAME, ObjectAddress
 
 LANGUAGES = ("en", "es")
 BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"
@@ -69,7 +69,12 @@ def _suffix(text: str) -> str:
     return text
 
 
-def _model_file(text: str) -> Path:
+def _model_file(text: str) -> Path | ObjectAddress:
+    if text.startswith("gs://"):
+        address = ObjectAddress.parse(text)
+        if address is None:
+            raise ValueError
+        return address
     path = Path(text)
     if not path.is_file():
         raise ValueError
@@ -83,7 +88,7 @@ class Settings:
     Byte counts are in bytes, pixel counts in pixels; `reject_below` is a confidence 0..1, None for the model's own.
     """
 
-    model_path: Path = BUNDLED_MODEL
+    model_path: Path | ObjectAddress = BUNDLED_MODEL
     top_k: int = 5
     default_language: str = "en"
     max_image_bytes: int = 32 * 1024 * 1024
@@ -116,7 +121,7 @@ class Settings:
 
         levels = [level for level in logging.getLevelNamesMapping() if level != "NOTSET"]
         return cls(
-            model_path=read("MODEL_PATH", _model_file, cls.model_path, "the path of an ONNX file"),
+            model_path=read("MODEL_PATH", _model_file, cls.model_path, "the path of an ONNX file, or gs://bucket/name"),
             top_k=read("TOP_K", _integer(1), cls.top_k, "a whole number from 1"),
             default_language=read(
                 "DEFAULT_LANGUAGE", _one_of(*LANGUAGES), cls.default_language, f"one of {', '.join(LANGUAGES)}"

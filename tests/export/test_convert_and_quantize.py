@@ -7,13 +7,15 @@ import numpy as np
 import onnx
 import pytest
 
+from export.adapt import adapt
 from export.backbone import build_classifier
 from export.contract import Metadata, Resize, read_metadata
-from export.convert import convert, serving_function
+from export.convert import convert
 from export.dataset import Dataset
 from export.imagenet_weights import load_imagenet_weights
 from export.quantize import quantize
 from export.serving import pixels_of, probabilities
+from export.source_model import load_source
 from flowers.model import Model
 
 
@@ -27,8 +29,10 @@ class Converted:
         network = build_classifier(3)
         load_imagenet_weights(network)
         network.save(self.keras_file)
+        self.adapted = adapt(load_source(self.keras_file), (96, 96))
         convert(
-            self.keras_file,
+            self.adapted,
+            "raw",
             self.float_file,
             Metadata("discs", "0.1", data.labels, (96, 96), Resize("crop", 0.9), "drawn discs"),
         )
@@ -42,8 +46,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, data: Dataset) -> Conver
 
 
 def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> None:
-    serve = serving_function(keras.saving.load_model(converted.keras_file), (96, 96))
-    expected = serve(converted.pixels)
+    expected = converted.adapted.serving_function("raw")(converted.pixels)
     output = Model(converted.float_file).run(converted.pixels)
     assert np.abs(output.logits - expected["logits"].numpy()).max() < 1e-4
     assert output.class_maps is not None
@@ -52,7 +55,7 @@ def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> Non
 
 def test_tensorflow_serving_function_answers_what_the_trained_network_answers(converted: Converted) -> None:
     network = keras.saving.load_model(converted.keras_file)
-    served = serving_function(network, (96, 96))(converted.pixels)["logits"].numpy()
+    served = converted.adapted.serving_function("raw")(converted.pixels)["logits"].numpy()
     assert np.abs(served - np.asarray(network(converted.pixels.astype(np.float32), training=False))).max() < 1e-4
 
 

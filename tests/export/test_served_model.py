@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from export.__main__ import KERAS_MODEL, REPORTS
-from export.convert import serving_function
+from export.__main__ import KERAS_MODEL, REPORTS, SCALE
+from export.adapt import adapt
 from export.dataset import load_dataset
 from export.serving import SERVED_MODEL, Model, pixels_of
+from export.source_model import load_source
 
 FLOWERS102 = Path(__file__).parents[3] / "shared" / "flowers102"
 
@@ -28,8 +28,7 @@ def test_served_file_and_keras_model_agree_on_photographs() -> None:
     assert model.card.labels == data.labels
     photos = data.valid[::8]
     pixels = np.stack(list(pixels_of([photo.path for photo in photos], model)))
-    serve = serving_function(keras.saving.load_model(KERAS_MODEL, compile=False), pixels.shape[1:3])
-    expected = serve(pixels)["logits"].numpy().argmax(axis=1)
+    expected = adapt(load_source(KERAS_MODEL), pixels.shape[1:3]).confidences(pixels, SCALE).argmax(axis=1)
     answers = np.stack([model.run(image[np.newaxis]).logits[0] for image in pixels]).argmax(axis=1)
     truth = np.array([photo.label for photo in photos])
     assert (answers == expected).mean() >= 0.97
