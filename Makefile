@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= ../shared/flowers102
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load plan deploy smoke lint export
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load sizing plan deploy smoke lint export
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,7 @@ test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory 
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
 
 test-load: .venv/load/ready ## run the short load test
-	.venv/load/bin/python -m pytest tests/bench -s
+	.venv/load/bin/python -m pytest tests/bench/test_load.py -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
@@ -41,6 +41,9 @@ infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraf
 
 load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
 	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
+
+sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
+	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))

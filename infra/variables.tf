@@ -112,6 +112,15 @@ variable "http" {
     error_message = "cpu in http should be 1, 2, 4, 6 or 8: less than one takes a single request at a time."
   }
   validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.http.cpu] &&
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.http.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in http should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
+  }
+  validation {
     condition     = var.http.concurrency >= 1 && var.http.concurrency <= 1000
     error_message = "concurrency in http should be from 1 to 1000."
   }
@@ -265,6 +274,15 @@ variable "upload" {
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)
     error_message = "cpu in upload should be 1, 2, 4, 6 or 8: less than one takes a single event at a time."
+  }
+  validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.upload.cpu] &&
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.upload.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in upload should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
     condition     = var.upload.concurrency >= 1 && var.upload.concurrency <= 1000
