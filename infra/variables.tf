@@ -244,6 +244,13 @@ variable "soft_delete_days" {
   }
 }
 
+variable "streaming" {
+  description = "true also publishes each document to a Pub/Sub topic."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "upload" {
   description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
   type = object({
