@@ -64,7 +64,9 @@ def test_everyone_is_let_in_where_asked_and_nowhere_else(
     def let_everyone_in(plan: dict[str, Any]) -> list[str]:
         resources = plan["planned_values"]["root_module"]["resources"]
         return [
-            each["address"] for each in resources if re.search("allUsers|allAuthenticatedUsers", str(each["values"]))
+            each["address"]
+            for each in resources
+            if re.search("allUsers|allAuthenticatedUsers", str(each.get("values")))
         ]
 
     assert let_everyone_in(default_plan) == []
