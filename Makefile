@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
+PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load sizing plan deploy smoke lint export
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load sizing plan deploy smoke lint export bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +60,15 @@ smoke: .venv/test/ready ## ask a deployment for a flower: make smoke URL=https:/
 export: .venv/export/ready ## rebuild the served model from the Keras model and the data: make export DATA=folder
 	.venv/export/bin/python -m export all --data $(DATA)
 
+bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
+	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench
+
+
+tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/export/ready
+	@mkdir -p $(@D)
+	.venv/export/bin/python -m tests.bench.models $(@D)
+	@touch $@
+
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
@@ -67,6 +77,9 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 .venv/checkov/ready: tests/infra/checkov.txt
 .venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
 
+.venv/bench/ready: function/requirements.txt tests/bench/requirements/runner.txt
+$(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.txt
+
 .venv/serve/ready: REQUIREMENTS = -r function/requirements.txt
 .venv/load/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/bench/load-requirements.txt
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
@@ -74,6 +87,8 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
+.venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt
+$(PEERS:%=.venv/bench-%/ready): REQUIREMENTS = -r $<
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
 	$(PYTHON) -m venv .venv/$*

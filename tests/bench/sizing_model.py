@@ -349,17 +349,8 @@ def job(setting: Setting, needs: Needs, prices: Prices) -> float:
 
 
 def crossing(cheaper: Callable[[Needs], bool], needs: Needs, least: float = 10, most: float = 1e7) -> float | None:
-    """The images a day, to a hundredth, from which on `cheaper` holds, given that it begins to once.
-
-    None where it does not by `most`.
-    """
-
-    def holds(volume: float) -> bool:
-        return cheaper(replace(needs, images_per_day=volume))
-
-    if not holds(most):
-        return None
-    while most > least * 1.01 and not holds(least):
-        middle = math.sqrt(least * most)
-        least, most = (least, middle) if holds(middle) else (middle, most)
-    return least if holds(least) else most
+    """The images a day, to a tenth, from which on `cheaper` holds up to `most`; None where it does not there."""
+    volume, found = most, None
+    while volume >= least and cheaper(replace(needs, images_per_day=volume)):
+        found, volume = volume, volume / 1.1
+    return found

@@ -116,7 +116,7 @@ def _crossings(settings: Sequence[Setting], needs: Needs, prices: Prices) -> lis
         volume = crossing(holds, needs)
         if volume is None:
             return f"{cheaper}: dearer than the {dearer} at any volume"
-        return f"{cheaper}: cheaper than the {dearer} from {volume:,.0f} images a day on{remark}"
+        return f"{cheaper}: cheaper than the {dearer} from about {volume:,.0f} images a day on{remark}"
 
     return [
         first("HTTPS function", "billed by instance", ", where the load is even"),
