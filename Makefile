@@ -29,8 +29,8 @@ test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
 
-test-load: .venv/load/ready ## run the short load test
-	.venv/load/bin/python -m pytest tests/bench/test_load.py -s
+test-load: .venv/load/ready ## run the short load test, and sizing as it is called
+	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .

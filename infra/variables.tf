@@ -88,16 +88,17 @@ variable "delete_images_on_destroy" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "http" {
   description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 60)
+    timeout_seconds = optional(number, 90)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 6)
     ingress         = optional(string, "ALLOW_ALL")
   })
   default  = {}
@@ -105,7 +106,7 @@ variable "http" {
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.http.memory))
-    error_message = "memory in http should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in http should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.http.cpu)
@@ -260,23 +261,24 @@ variable "streaming" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "upload" {
   description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 180)
+    timeout_seconds = optional(number, 120)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 3)
   })
   default  = {}
   nullable = false
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.upload.memory))
-    error_message = "memory in upload should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in upload should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)

@@ -60,13 +60,19 @@ class _Photographer:
 
 
 def _visitor(photographer: _Photographer, timeout: float) -> type[locust.HttpUser]:
-    """A user who sends a photo a second and waits for the answer, `timeout` seconds at most."""
+    """A user who sends a photo a second, at random, and waits for the answer, `timeout` seconds at most."""
 
     class Visitor(locust.HttpUser):
-        wait_time = locust.constant_throughput(1)
+        next_photo = 0.0
+
+        def wait_time(self) -> float:
+            """Seconds until the next photo; none where the last answer came too late for it, and nothing is made up."""
+            now = time.monotonic()
+            self.next_photo = max(now, (self.next_photo or now) + photographer.random.expovariate(1))
+            return self.next_photo - now
 
         def on_start(self) -> None:
-            gevent.sleep(photographer.random.random())  # not all at the same moment
+            gevent.sleep(self.wait_time())
 
         @locust.task
         def send(self) -> None:

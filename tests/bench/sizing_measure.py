@@ -69,7 +69,8 @@ def _ask(connection: http.client.HTTPConnection, request: Request) -> tuple[int,
 def _ask_until(url: str, requests: Sequence[Request], first: int, seconds: float) -> list[tuple[int, float]]:
     """One client's answers: one request after the other until the time is up."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
-    end, answers = time.monotonic() + seconds, []
+    answers: list[tuple[int, float]] = []
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         answers.append(_ask(connection, requests[(first + len(answers)) % len(requests)]))
     connection.close()
@@ -84,8 +85,11 @@ def _ask_rounds(url: str, requests: Sequence[Request], first: int, rounds: int) 
 
 
 def _cpu_seconds(processes: list[psutil.Process]) -> float:
-    times = [process.cpu_times() for process in processes]
-    return sum(each.user + each.system for each in times)
+    seconds = 0.0
+    for process in processes:
+        times = process.cpu_times()
+        seconds += times.user + times.system
+    return seconds
 
 
 def _measure_photos(url: str, processes: list[psutil.Process], clients: int, requests: list[Request]) -> dict[str, Any]:

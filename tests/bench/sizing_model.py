@@ -123,7 +123,8 @@ class Setting:
 class Option:
     """A setting for a user's numbers: its size as infra/ would have it, and what it comes to.
 
-    `monthly` is in dollars by item; `p95_ms` is in a full instance.
+    `monthly` is in dollars by item; `list_price` is what the instances would come to without any free amounts, which
+    others in the account may have used up; `p95_ms` is in a full instance.
     """
 
     cpu: float
@@ -135,6 +136,7 @@ class Option:
     peak_instances: int
     p95_ms: float
     fast_enough: bool
+    list_price: float
     monthly: Mapping[str, float]
 
     @property
@@ -256,12 +258,14 @@ def option(route: Route, setting: Setting, needs: Needs, prices: Prices, fewest:
     billed = billed_seconds(rate, places, cpu_seconds, setting)
     billed += 0.0 if kept else cold_share * setting.cold_start_seconds
     active = needs.images_a_month * billed
+    list_price = active * (setting.cpu * prices["request_cpu_second"] + memory * prices["request_gib_second"])
     monthly = _compute(prices, "request", setting.cpu * active, memory * active)
     requests = needs.images_a_month * (2 if route == "upload" else 1)  # the second is the result's own event
     monthly["requests"] = max(0.0, requests - prices["free_requests"]) / 1e6 * prices["million_requests"]
     if kept:
         idle = max(0.0, kept * HOURS_A_MONTH * 3600 - active)
         monthly["idle"] = idle * (setting.cpu * prices["idle_cpu_second"] + memory * prices["idle_gib_second"])
+        list_price += monthly["idle"]
     return Option(
         setting.cpu,
         memory,
@@ -272,6 +276,7 @@ def option(route: Route, setting: Setting, needs: Needs, prices: Prices, fewest:
         at_peak,
         p95 * 1000,
         p95 * 1000 <= needs.latency_ms,
+        list_price,
         monthly | _traffic(route, photo, needs, prices),
     )
 
@@ -301,19 +306,19 @@ def _traffic(route: Route, photo: Photo, needs: Needs, prices: Prices) -> dict[s
 def options(route: Route, settings: Sequence[Setting], needs: Needs, prices: Prices) -> list[Option]:
     """All settings that Cloud Run offers, the recommended one first.
 
-    Of those fast enough the cheapest; where costs are the same to a hundredth, that which takes the most requests at
-    once: a burst then meets fewer cold starts. Where none is fast enough, the fastest.
+    Of those fast enough the one with the lowest list price; where that is the same to a hundredth, the one that takes
+    the most requests at once: a burst then meets fewer cold starts. Where none is fast enough, the fastest.
     """
     fewest = min(peak_instances(route, setting, needs) for setting in settings)
     found = [each for setting in settings if (each := option(route, setting, needs, prices, fewest))]
     fast = [each for each in found if each.fast_enough]
-    least = min((each.cost for each in fast), default=0.0)
+    least = min((each.list_price for each in fast), default=0.0)
 
     def order(each: Option) -> tuple[bool, float, float]:
         if not each.fast_enough:
             return True, each.p95_ms, 0.0
-        same = each.cost <= least * 1.01
-        return False, least if same else each.cost, -each.concurrency if same else each.p95_ms
+        same = each.list_price <= least * 1.01
+        return False, least if same else each.list_price, -each.concurrency if same else each.p95_ms
 
     return sorted(found, key=order)
 
