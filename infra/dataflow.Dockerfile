@@ -5,6 +5,6 @@ FROM apache/beam_python3.11_sdk:${BEAM_VERSION}
 
 WORKDIR /function
 COPY requirements.txt .
-RUN pip install --no-cache-dir --requirement requirements.txt && pip check
+RUN pip install --no-cache-dir --requirement requirements.txt
 COPY . .
 ENV PYTHONPATH=/function
