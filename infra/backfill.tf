@@ -48,3 +48,13 @@ resource "google_storage_bucket_iam_member" "backfill_reads_model" {
   role   = "roles/storage.objectViewer"
   member = each.value
 }
+
+# Into the streamed table: --bigquery PROJECT:NAME.streamed_documents. The scheduled job has no Java, which Beam's writer takes.
+resource "google_bigquery_table_iam_member" "dataflow_writes_documents" {
+  for_each = var.dataflow ? local.streaming : toset([])
+
+  dataset_id = google_bigquery_dataset.results.dataset_id
+  table_id   = google_bigquery_table.streamed_documents["results"].table_id
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.dataflow["backfill"].member
+}

@@ -8,4 +8,5 @@ Two adapters are around it. `http_function` answers calls: `http_images` reads t
 `page` is what a browser gets; in the `background`, `archive` keeps photos and `publisher` publishes documents.
 `upload_function` handles events: `storage_event` reads them, `results` decides who may write a result. Both reach Cloud
 Storage through `storage`, in terms of `stored_object`, and Pub/Sub through `topic`.
+Beside them stand `settings`, `log`, `errors`, and `allocator`, which has freed memory given back.
 """

@@ -349,6 +349,7 @@ run "backfilled_on_dataflow" {
 
   variables {
     dataflow     = true
+    streaming    = true
     backfill_tag = "0123456789abcdef"
     kms_key      = "projects/my-project/locations/europe-west1/keyRings/flowers/cryptoKeys/images"
   }
@@ -376,6 +377,10 @@ run "backfilled_on_dataflow" {
   assert {
     condition     = google_artifact_registry_repository_iam_member.dataflow_reads_container["backfill"].role == "roles/artifactregistry.reader"
     error_message = "Dataflow's workers should be able to read their container."
+  }
+  assert {
+    condition     = google_bigquery_table_iam_member.dataflow_writes_documents["results"].role == "roles/bigquery.dataEditor" && google_bigquery_table_iam_member.dataflow_writes_documents["results"].table_id == "streamed_documents" && google_bigquery_table_iam_member.dataflow_writes_documents["results"].member == "serviceAccount:dataflow@"
+    error_message = "Dataflow's workers should be able to write into the streamed table, where there is one."
   }
   assert {
     condition     = google_compute_subnetwork.dataflow["backfill"].private_ip_google_access && google_compute_network.dataflow["backfill"].auto_create_subnetworks == false
