@@ -30,9 +30,9 @@ resource "google_cloud_run_v2_job" "reconciliation" {
 
       containers {
         image = "${local.backfill_images}/backfill:${var.backfill_tag}"
-        # A container of buildpacks finds Python through its launcher.
+        # A container of buildpacks finds Python through its launcher; after "--", no shell reads the pattern.
         command = ["/cnb/lifecycle/launcher"]
-        args    = ["python", "backfill.py", "--input", "gs://${local.images_bucket}/**", "--direct_num_workers", tostring(each.value.cpu)]
+        args    = ["--", "python", "backfill.py", "--input", "gs://${local.images_bucket}/**", "--direct_num_workers", tostring(each.value.cpu)]
 
         resources {
           limits = { cpu = tostring(each.value.cpu), memory = each.value.memory }
