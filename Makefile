@@ -2,13 +2,15 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
+NAME ?= flowers
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load sizing plan deploy smoke lint export bench
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test lint bench load \
+    sizing export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 serve: .venv/serve/ready ## serve the bundled model on http://localhost:$(PORT)
 	@echo "Serving on http://localhost:$(PORT) (Ctrl-C ends it). Try: curl --data-binary @flower.jpg http://localhost:$(PORT)/"
@@ -53,6 +55,18 @@ plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-
 
 deploy: ## apply the plan that `make plan` showed
 	terraform -chdir=infra apply -input=false flowers.tfplan
+
+backfill-source: ## gather what the containers of function/backfill.py are made of, in infra/.build/backfill
+	rm -rf infra/.build/backfill && mkdir -p infra/.build && cp -R function infra/.build/backfill && cp infra/dataflow.Dockerfile infra/.build/backfill/
+	find infra/.build/backfill -name __pycache__ -prune -exec rm -rf {} + && mv infra/.build/backfill/backfill-requirements.txt infra/.build/backfill/requirements.txt
+
+backfill-image: backfill-source ## build them in Cloud Build, for the next plan: make backfill-image PROJECT=my-project REGION=europe-west1
+	$(if $(and $(PROJECT),$(REGION)),,$(error PROJECT or REGION is missing: name those of infra/terraform.tfvars))
+	tag=$$(cd infra/.build/backfill && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-16) && \
+	gcloud builds submit infra/.build/backfill --config=infra/backfill-image.yaml --project=$(PROJECT) --region=$(REGION) --suppress-logs \
+	  --gcs-source-staging-dir=gs://$(PROJECT)-$(NAME)-source/backfill --service-account=projects/$(PROJECT)/serviceAccounts/$(NAME)-build@$(PROJECT).iam.gserviceaccount.com \
+	  --substitutions=_REPOSITORY=$(REGION)-docker.pkg.dev/$(PROJECT)/$(NAME)-functions,_TAG=$$tag && \
+	echo "backfill_tag = \"$$tag\"" > infra/backfill.auto.tfvars
 
 smoke: .venv/test/ready ## ask a deployment for a flower: make smoke URL=https://… BUCKET=my-images (or one of the two)
 	.venv/test/bin/python -m tests.smoke $(if $(URL),--url $(URL)) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(RESULTS),--results $(RESULTS)) $(if $(SUFFIX),--suffix $(SUFFIX))
