@@ -7,4 +7,5 @@ writes it all down; `heatmap` says where in the photo the evidence lies.
 Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
 `page` is what a browser gets, `archive` keeps photos. `upload_function` handles events: `storage_event` reads them,
 `results` decides who may write a result. Both reach Cloud Storage through `storage`, in terms of `stored_object`.
+`stored_image` is what an event and the backfill of a whole bucket (`../backfill.py`) do alike with an image.
 """

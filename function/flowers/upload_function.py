@@ -25,22 +25,17 @@ from cloudevents.http.event import CloudEvent
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from .budget import Budget
-from .classifier import Classifier, Source, refusal
-from .document import RESULT_SCHEMA, ErrorDocument, ResultDocument
-from .errors import InputError, SurroundingsError
-from .results import Results, Standing, is_result
+from .classifier import Classifier
+from .document import RESULT_SCHEMA, ResultDocument
+from .errors import SurroundingsError
+from .results import Results, Standing
 from .settings import Settings
 from .storage_event import MalformedEventError, age_seconds, read_event
+from .stored_image import StoredImageClassifier, reason_to_skip
 from .stored_object import ObjectMissingError, StoredObject, is_object_name
 
 if TYPE_CHECKING:
     from .storage import Storage
-
-# Types that claim nothing; the second is what other clouds write.
-_UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
-# As many of the largest images may be in memory at once, still encoded.
-_IMAGES_IN_MEMORY = 4
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +48,7 @@ class UploadFunction:
         self._classifier = classifier
         self._settings = settings
         self._storage = storage
-        self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes)
+        self._images = StoredImageClassifier(classifier, settings)
 
     def __call__(self, event: CloudEvent) -> None:
         """Handles one event; returning acknowledges it. Raises `SurroundingsError` for one to be sent again."""
@@ -75,7 +70,7 @@ class UploadFunction:
             raise SurroundingsError("INTERNAL", "The classifier failed. The fault is logged.") from error
 
     def _handle(self, image: StoredObject, age: float | None) -> None:
-        if reason := self._reason_to_skip(image):
+        if reason := reason_to_skip(image, self._settings.result_suffix):
             _log_image(logging.INFO, "skipped", f"skipped: {reason}", image, age)
             return
         storage = self._storage()
@@ -90,7 +85,7 @@ class UploadFunction:
             _log_standing(standing, image, age)
             return
         try:
-            document = self._classify(storage, image)
+            document = self._images.classify(storage, image)
         except ObjectMissingError:
             _log_image(logging.INFO, "gone", "gone or overwritten before it was read", image, age)
             return
@@ -102,29 +97,6 @@ class UploadFunction:
         else:
             error = document["error"]
             _log_image(logging.INFO, "refused", f"refused: {error['reason']} {error['message']}", image, age)
-
-    def _reason_to_skip(self, image: StoredObject) -> str | None:
-        if image.address.name.endswith("/"):
-            return "a folder"
-        if image.address.name.endswith(self._settings.result_suffix) or is_result(image):
-            return "a result"
-        kind = image.content_type.partition(";")[0].strip().lower()
-        if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
-            return f"no image but {kind}"
-        return None
-
-    def _classify(self, storage: "Storage", image: StoredObject) -> ResultDocument | ErrorDocument:
-        """The image's document, be it a result or an error. Raises `ObjectMissingError` when the image is gone."""
-        source = Source(image.address.uri, str(image.generation), image.size)
-        most = self._settings.max_image_bytes
-        data = None
-        try:
-            self._classifier.check_size(image.size)
-            with self._bytes.reserve(most if image.content_encoding else image.size):
-                data = storage.read(image, most)
-                return self._classifier.classify(data, source=source)
-        except InputError as error:
-            return refusal(error, data, source)
 
 
 def _answer(document: ResultDocument) -> str:
