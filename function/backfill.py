@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from backfill_job.command_line import read_command
 from backfill_job.job import ConfigurationError
-from backfill_job.run import run
+from backfill_job.run import JobEndedError, run
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,6 +20,9 @@ def main(arguments: Sequence[str]) -> int:
     except ConfigurationError as error:
         print(f"backfill.py: {error}", file=sys.stderr)
         return 2
+    except JobEndedError as error:
+        print(f"backfill.py: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on where this one stopped.", file=sys.stderr)
         return 130

@@ -27,22 +27,50 @@ logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(
 _FUNCTION = Path(__file__).parents[1]
 
 
+class JobEndedError(Exception):
+    """The engine gave up; the message says what to do."""
+
+
 def run(command: Command) -> int:
-    """Does what the command says, prints what came out, and returns the exit status. Raises `ConfigurationError`."""
-    _check_place(command.job)
+    """Does what the command says, prints what came out, and returns the exit status.
+
+    Raises `ConfigurationError` and `JobEndedError`.
+    """
     started = time.monotonic()
+    pipeline = _pipeline(command)
+    _check_place(command.job)
     if command.on_dataflow:
-        result = _build(command, command.job).run()
-        result.wait_until_finish()
-        summary = Summary.of(result, time.monotonic() - started)
+        result = _run(pipeline, command, command.job)
     else:
-        with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
-            job = replace(command.job, progress=Path(folder))
-            with ProgressBar(Path(folder)):
-                result = _run_here(_build(command, job))
-            summary = Summary.of(result, time.monotonic() - started)
+        # The processes of the workers have to find this code.
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_FUNCTION), os.environ.get("PYTHONPATH")]))
+        with tempfile.TemporaryDirectory(prefix="backfill-") as folder, ProgressBar(Path(folder)):
+            result = _run(pipeline, command, replace(command.job, progress=Path(folder)))
+    summary = Summary.of(result, time.monotonic() - started)
     print(summary.text())
     return 1 if summary.left else 0
+
+
+def _pipeline(command: Command) -> beam.Pipeline:
+    """An empty pipeline on the command's runner."""
+    # Where it is not named, Beam first looks for another runner, which it would download.
+    runner = FnApiRunner() if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner") else None
+    try:
+        return beam.Pipeline(runner=runner, options=command.beam)
+    except ValueError as error:  # Beam's own checks of its options
+        raise ConfigurationError(str(error)) from error
+
+
+def _run(pipeline: beam.Pipeline, command: Command, job: Job) -> PipelineResult:
+    tasks = list_tasks(pipeline, job)
+    if not command.dry_run:
+        classify(tasks, job)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # a worker that was killed, for lack of memory perhaps, or a job that was cancelled
+        raise JobEndedError(f"The job ended before its end: {error}\nWhat was done is done; run it again.") from error
+    return result
 
 
 def _check_place(job: Job) -> None:
@@ -54,23 +82,3 @@ def _check_place(job: Job) -> None:
             raise ConfigurationError(f"There is no bucket {place}.") from None
         except FlowersError as error:
             raise ConfigurationError(f"{error.message} The reason: {error.__cause__}") from error
-
-
-def _build(command: Command, job: Job) -> beam.Pipeline:
-    runner = None
-    if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner"):
-        # Where it is not named, Beam first looks for another runner, which it would download.
-        runner = FnApiRunner()
-    pipeline = beam.Pipeline(runner=runner, options=command.beam)
-    tasks = list_tasks(pipeline, job)
-    if not command.dry_run:
-        classify(tasks, job)
-    return pipeline
-
-
-def _run_here(pipeline: beam.Pipeline) -> PipelineResult:
-    """Runs a pipeline in processes of this machine, which have to find this code."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_FUNCTION), os.environ.get("PYTHONPATH")]))
-    result = pipeline.run()
-    result.wait_until_finish()
-    return result
