@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
+PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak infra-test plan deploy smoke lint export
+.PHONY: help serve local-cloud test test-browser test-backfill test-export test-soak test-load infra-test load plan deploy smoke lint export bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,24 +18,33 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill
 
 test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
 	.venv/browser/bin/python -m pytest tests/browser
+
+test-backfill: .venv/backfill/ready ## run the tests of the backfill (installs Apache Beam)
+	.venv/backfill/bin/python -m pytest tests/backfill
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
+
+test-load: .venv/load/ready ## run the short load test
+	.venv/load/bin/python -m pytest tests/bench -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
-	.venv/test/bin/mypy function/main.py function/flowers export tests
+	.venv/test/bin/mypy function/main.py function/flowers function/backfill.py function/backfill_job export tests
 
 infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
 	.venv/infra/bin/python -m pytest tests/infra -s
+
+load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
+	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
@@ -50,19 +60,37 @@ smoke: .venv/test/ready ## ask a deployment for a flower: make smoke URL=https:/
 export: .venv/export/ready ## rebuild the served model from the Keras model and the data: make export DATA=folder
 	.venv/export/bin/python -m export all --data $(DATA)
 
+bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
+	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench
+
+
+tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/export/ready
+	@mkdir -p $(@D)
+	.venv/export/bin/python -m tests.bench.models $(@D)
+	@touch $@
+
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
+.venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load-requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
 .venv/checkov/ready: tests/infra/checkov.txt
 .venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
 
+.venv/bench/ready: function/requirements.txt tests/bench/requirements/runner.txt
+$(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.txt
+
 .venv/serve/ready: REQUIREMENTS = -r function/requirements.txt
+.venv/load/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/bench/load-requirements.txt
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
+.venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt
+$(PEERS:%=.venv/bench-%/ready): REQUIREMENTS = -r $<
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
 	$(PYTHON) -m venv .venv/$*

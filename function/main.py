@@ -8,6 +8,7 @@ import flask
 import functions_framework
 from cloudevents.http.event import CloudEvent
 
+from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
@@ -16,6 +17,7 @@ from flowers.upload_function import UploadFunction, acknowledge_what_is_no_event
 
 if TYPE_CHECKING:
     from flowers.storage import Storage
+    from flowers.topic import Topic
 
 
 @functools.cache
@@ -26,11 +28,21 @@ def _storage() -> "Storage":
     return Storage()
 
 
+@functools.cache
+def _topic(name: str) -> "Topic":
+    """The same for the topic that documents are published to."""
+    from flowers.topic import Topic
+
+    return Topic(name)
+
+
 _settings = Settings.from_environment(os.environ)
 configure_logging(_settings.log_level)
+return_large_blocks()
 _classifier = Classifier(_settings)
-_http_function = HttpFunction(_classifier, _settings, _storage)
-_upload_function = UploadFunction(_classifier, _settings, _storage)
+_result_topic = functools.partial(_topic, _settings.result_topic) if _settings.result_topic else None
+_http_function = HttpFunction(_classifier, _settings, _storage, _result_topic)
+_upload_function = UploadFunction(_classifier, _settings, _storage, _result_topic)
 
 
 @functions_framework.http

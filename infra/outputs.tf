@@ -34,7 +34,15 @@ output "archive_bucket" {
 
 output "classifications" {
   description = "The views with one row an image: bq query 'SELECT * FROM `VIEW`'"
-  value       = { for key, view in google_bigquery_table.classifications : key => "${var.project_id}.${view.dataset_id}.${view.table_id}" }
+  value = merge(
+    { for key, view in google_bigquery_table.classifications : key => "${var.project_id}.${view.dataset_id}.${view.table_id}" },
+    { for key, view in google_bigquery_table.streamed_classifications : "streamed" => "${var.project_id}.${view.dataset_id}.${view.table_id}" },
+  )
+}
+
+output "result_topic" {
+  description = "Where documents are published, if they are"
+  value       = one([for topic in google_pubsub_topic.results : topic.id])
 }
 
 output "functions" {

@@ -12,6 +12,7 @@ locals {
     "roles/logging.configWriter",
     "roles/logging.logWriter",
     "roles/monitoring.admin",
+    "roles/pubsub.admin",
     "roles/resourcemanager.projectIamAdmin",
     "roles/run.admin",
     "roles/serviceusage.serviceUsageAdmin",

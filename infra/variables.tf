@@ -82,7 +82,7 @@ variable "budget" {
 }
 
 variable "delete_images_on_destroy" {
-  description = "true lets `terraform destroy` delete all images, results and archived photos. It has to be applied before the destroy. false: destroy stops at a bucket that is not empty."
+  description = "true lets `terraform destroy` delete all images, results, archived photos and streamed documents. It has to be applied before the destroy. false: destroy stops at a bucket that is not empty."
   type        = bool
   default     = false
   nullable    = false
@@ -134,7 +134,7 @@ variable "http" {
 }
 
 variable "image_retention_days" {
-  description = "Days after which images, results and archived photos are deleted. null: kept for good."
+  description = "Days after which images, results, archived photos and streamed documents are deleted. null: kept for good."
   type        = number
   default     = null
 
@@ -157,7 +157,7 @@ variable "invokers" {
 }
 
 variable "kms_key" {
-  description = "A Cloud KMS key of yours that encrypts all buckets (projects/…/locations/…/keyRings/…/cryptoKeys/…), in the buckets' location. null: Google's keys."
+  description = "A Cloud KMS key of yours that encrypts all buckets, topics and the streamed table (projects/…/locations/…/keyRings/…/cryptoKeys/…), in the buckets' location. null: Google's keys."
   type        = string
   default     = null
 
@@ -242,6 +242,13 @@ variable "soft_delete_days" {
     condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
     error_message = "soft_delete_days should be 0, or from 7 to 90."
   }
+}
+
+variable "streaming" {
+  description = "true also publishes each document to a Pub/Sub topic, and writes it into a BigQuery table of its own: for rows within seconds, or for more documents than the external table reads in time."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "upload" {

@@ -155,6 +155,6 @@ def _check_bigquery(table: str | None) -> None:
         raise ConfigurationError(f"--bigquery {table}: should be like my-project:flowers.backfill")
     if table and not shutil.which("java"):
         raise ConfigurationError(
-            "--bigquery: Beam's connector to the Storage Write API is written in Java. Install a Java runtime (17 or newer), "
-            "or let BigQuery read the documents in the bucket (infra/bigquery.tf)."
+            "--bigquery: Beam's connector to the Storage Write API is written in Java. Install a Java runtime (17 or "
+            "newer), or let BigQuery read the documents in the bucket (infra/bigquery.tf)."
         )

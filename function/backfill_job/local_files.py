@@ -175,4 +175,3 @@ def _content_type(path: Path) -> str:
         return claimed
     with path.open("rb") as file:
         return "image/*" if sniff(file.read(_HEAD_BYTES)) else _NO_IMAGE
-

@@ -21,7 +21,7 @@ from flowers.errors import FlowersError
 from flowers.stored_object import ObjectMissingError
 
 from .job import Job
-from .listing import TO_DO, Found, Listing, Task
+from .listing import TO_DO, Found, Listing
 from .progress import Tally
 from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, Outcome, Worker
 
@@ -70,7 +70,7 @@ class _List(beam.DoFn):
 
 
 class _Classify(beam.DoFn):
-    """Tasks to outcomes; those that a fault of the surroundings left to do are tagged, unless it is the last attempt."""
+    """Tasks to outcomes; those that are left to do are tagged, unless this is the last attempt."""
 
     def __init__(self, job: Job, shared: Shared, last: bool) -> None:
         """`shared` holds the process's worker."""
@@ -130,6 +130,8 @@ def classify(tasks: beam.PCollection, job: Job) -> beam.PCollection:
         | "Classify" >> beam.ParDo(_Classify(job, shared, last=False)).with_outputs(FAILED, main="outcomes")
     )
     second = (
-        first[FAILED] | "Spread failed" >> beam.Reshuffle() | "Classify again" >> beam.ParDo(_Classify(job, shared, last=True))
+        first[FAILED]
+        | "Spread failed" >> beam.Reshuffle()
+        | "Classify again" >> beam.ParDo(_Classify(job, shared, last=True))
     )
     return (first["outcomes"], second) | "All outcomes" >> beam.Flatten()

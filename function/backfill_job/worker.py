@@ -9,9 +9,10 @@ and writes.
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flowers.classifier import Classifier, Source
+from flowers.allocator import return_large_blocks
+from flowers.classifier import Classifier
 from flowers.document import RESULT_SCHEMA, ErrorDocument, ResultDocument
 from flowers.errors import SurroundingsError
 from flowers.results import Standing
@@ -54,24 +55,18 @@ class _TakingTurns(Classifier):
         super().__init__(job.settings)
         self._turns = threading.Semaphore(_TURNS)
 
-    def classify(
-        self,
-        data: bytes,
-        top: int | None = None,
-        language: str | None = None,
-        source: Source = Source(),
-        heatmaps: bool = False,
-    ) -> ResultDocument:
+    def classify(self, data: bytes, *given: Any, **named: Any) -> ResultDocument:
         """As every classifier does."""
         with self._turns:
-            return super().classify(data, top, language, source, heatmaps)
+            return super().classify(data, *given, **named)
 
 
 class Worker:
     """The model, the connections and the threads of a process; all its bundles share them."""
 
     def __init__(self, job: Job) -> None:
-        """Raises `ConfigurationError` where the model is another than the job was made for, and as `Classifier` does."""
+        """Raises `ConfigurationError` where the model is another than the job's, and as `Classifier` does."""
+        return_large_blocks()
         classifier = _TakingTurns(job)
         version = classifier.identity["version"]
         if version != job.model_version:

@@ -17,10 +17,9 @@ A write that meets another generation than it named (412) looks again and decide
 instance was faster, or it was this one's own write whose answer got lost.
 """
 
-import json
 from enum import Enum
 
-from .document import ErrorDocument, ResultDocument
+from .document import ErrorDocument, ResultDocument, one_line
 from .errors import SurroundingsError
 from .stored_object import ObjectAddress, ObjectStore, PreconditionFailedError, StoredObject, read_count
 
@@ -42,6 +41,19 @@ class Standing(Enum):
     def settled(self) -> bool:
         """Whether nothing is left to write."""
         return self not in (Standing.ABSENT, Standing.OUTDATED)
+
+
+def marks(schema: str, model_version: str, generation: str | None) -> dict[str, str]:
+    """What the metadata of a stored document, and the attributes of a published one, say of it.
+
+    `generation` is the image's, None where it has none.
+    """
+    return {**({GENERATION: generation} if generation else {}), MODEL_VERSION: model_version, SCHEMA: schema}
+
+
+def marks_of(result: StoredObject) -> dict[str, str]:
+    """The marks that a result object bears."""
+    return {name: result.metadata[name] for name in (GENERATION, MODEL_VERSION, SCHEMA)}
 
 
 def is_result(stored: StoredObject) -> bool:
@@ -87,7 +99,7 @@ class Results:
 
         Raises `SurroundingsError` when the bucket is missing or out of reach, or others keep writing.
         """
-        line = json.dumps(document, ensure_ascii=False).encode() + b"\n"
+        line = one_line(document) + b"\n"
         for _ in range(_ATTEMPTS):
             try:
                 self._storage.write(
@@ -95,11 +107,7 @@ class Results:
                     line,
                     "application/json",
                     expected=existing.generation if existing else 0,
-                    metadata={
-                        GENERATION: str(image.generation),
-                        MODEL_VERSION: self._model_version,
-                        SCHEMA: document["schema"],
-                    },
+                    metadata=marks(document["schema"], self._model_version, str(image.generation)),
                     cache_control="no-cache",  # a newer photo replaces it
                 )
             except PreconditionFailedError:

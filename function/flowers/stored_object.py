@@ -63,9 +63,7 @@ class ObjectStore(Protocol):
         """The live generation of an object, or None where there is none."""
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """The objects whose names begin with `prefix`, by name; with `delimiter` only those of this folder, and the names
-        of the folders in it as texts.
-        """
+        """The objects whose names begin with `prefix`, by name; with a `delimiter`, folders come as texts."""
 
     def read(self, stored: StoredObject, most: int) -> bytes:
         """The bytes of exactly this generation, at most `most`."""

@@ -234,6 +234,13 @@ run "nothing_but_project_and_region" {
     error_message = "No image should be deleted for its age."
   }
 
+  # Off unless asked for.
+
+  assert {
+    condition     = length(google_pubsub_topic.results) + length(google_pubsub_subscription.results) + length(google_bigquery_table.streamed_documents) + length(google_pubsub_topic_iam_member.functions_publish) == 0
+    error_message = "Nothing should be streamed that was not asked for."
+  }
+
   # Tables and monitoring.
 
   assert {

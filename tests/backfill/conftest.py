@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +31,9 @@ class Run(NamedTuple):
     @property
     def counts(self) -> dict[str, int]:
         """The numbers of the summary by name; those of species have their label."""
-        rows = [line for line in self.out.splitlines() if line[38:49].strip(" ,0123456789") == "" and line[38:49].strip()]
+        rows = [
+            line for line in self.out.splitlines() if line[38:49].strip(" ,0123456789") == "" and line[38:49].strip()
+        ]
         return {line[:38].strip(): int(line[38:49].replace(",", "")) for line in rows}
 
 
@@ -41,12 +43,12 @@ def environment(**variables: str) -> dict[str, str]:
     return surroundings(**emulator | variables)
 
 
-def program(*arguments: str, folder: Path | None = None, **variables: str) -> Run:
-    """Runs the program in `folder` with these arguments and environment variables, to its end."""
+def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
+    """Runs the program in `folder` with these arguments and environment variables (`settings`), to its end."""
     done = subprocess.run(
         [sys.executable, str(PROGRAM), *arguments],
         cwd=folder,
-        env=environment(**variables),
+        env=environment(**(settings or {})),
         capture_output=True,
         text=True,
         timeout=_MOST_SECONDS,
@@ -55,9 +57,9 @@ def program(*arguments: str, folder: Path | None = None, **variables: str) -> Ru
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def backfill(pattern: str, *options: str, folder: Path | None = None, **variables: str) -> Run:
+def backfill(pattern: str, *options: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
     """Runs the program on what the pattern names, in one process."""
-    return program("--input", pattern, *options, *IN_MEMORY, folder=folder, **variables)
+    return program("--input", pattern, *options, *IN_MEMORY, folder=folder, settings=settings)
 
 
 @pytest.fixture(scope="session")

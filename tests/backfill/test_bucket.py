@@ -38,7 +38,7 @@ def generations(bucket: storage.Bucket) -> dict[str, int]:
 def test_each_image_is_read_once_written_once_and_never_looked_up(bucket: storage.Bucket, proxy: FaultProxy) -> None:
     images = fill(bucket, 24)
     url = {"STORAGE_EMULATOR_HOST": proxy.url}
-    run = backfill(f"gs://{bucket.name}/**", **url)
+    run = backfill(f"gs://{bucket.name}/**", settings=url)
     assert (run.status, run.counts["classified"]) == (0, 24), run.error
     for number, (name, image) in enumerate(images.items()):
         check_result(image, photo(number))
@@ -48,7 +48,7 @@ def test_each_image_is_read_once_written_once_and_never_looked_up(bucket: storag
     # To see whether it may, the top, four folders; and the library asks for the bucket with each client's first.
     assert listings <= 12
     before = generations(bucket)
-    run = backfill(f"gs://{bucket.name}/**", **url)
+    run = backfill(f"gs://{bucket.name}/**", settings=url)
     assert (run.status, run.counts["classified"], run.counts["done before"]) == (0, 0, 24)
     assert (proxy.counts[Call.READ], proxy.counts[Call.WRITE]) == (24, 24)
     assert proxy.counts[Call.LOOK_UP] <= 24
@@ -73,9 +73,9 @@ def test_a_new_generation_and_an_older_model_s_results_are_done_again(bucket: st
     (tmp_path / "tiny.onnx").write_bytes(tiny_model())
     model = {"MODEL_PATH": str(tmp_path / "tiny.onnx")}
     pattern = f"gs://{bucket.name}/**"
-    assert backfill(pattern, **model).counts["classified"] == 6
+    assert backfill(pattern, settings=model).counts["classified"] == 6
     newer = put(bucket, "photo 0.jpg", photo(99))
-    assert backfill(pattern, **model).counts["classified"] == 1
+    assert backfill(pattern, settings=model).counts["classified"] == 1
     assert result_of(newer)["model"]["version"] == "1.2.3"
     assert backfill(pattern).counts["classified"] == 6
     assert result_of(newer)["model"]["version"] != "1.2.3"
@@ -87,10 +87,10 @@ def test_results_in_a_bucket_of_their_own_are_found_there(bucket: storage.Bucket
     images = fill(bucket, 9)
     put(bucket, "photo 0.jpg.json", b"{}", "application/json")
     settings = {"RESULT_BUCKET": results.name}
-    assert backfill(f"gs://{bucket.name}/**", **settings).counts["classified"] == 9
+    assert backfill(f"gs://{bucket.name}/**", settings=settings).counts["classified"] == 9
     assert names(results) == sorted(f"{name}.json" for name in images)
     assert result_of(images["photo 0.jpg"], results)
-    assert backfill(f"gs://{bucket.name}/**", **settings).counts["done before"] == 9
+    assert backfill(f"gs://{bucket.name}/**", settings=settings).counts["done before"] == 9
 
 
 def test_an_object_in_a_result_s_place_stays_and_a_name_too_long_is_told(bucket: storage.Bucket) -> None:
@@ -110,12 +110,12 @@ def test_a_fault_of_the_surroundings_is_tried_again_then_left_to_do_and_stops_no
     proxy.fail("photo 0.jpg", Call.READ, Fault.FORBIDDEN, times=1)  # which the library does not retry
     proxy.fail("photo 5.jpg", Call.WRITE, Fault.LOST_ANSWER, times=1)
     proxy.fail("photo 10.jpg", Call.WRITE, Fault.FORBIDDEN)
-    run = backfill(f"gs://{bucket.name}/**", **url)
+    run = backfill(f"gs://{bucket.name}/**", settings=url)
     assert (run.status, run.counts["classified"], run.counts["left to do"]) == (1, 11, 1), run.error
     assert "photo 10.jpg" in run.error
     assert "403" in run.error
     proxy.heal("photo 10.jpg")
-    run = backfill(f"gs://{bucket.name}/**", **url)
+    run = backfill(f"gs://{bucket.name}/**", settings=url)
     assert (run.status, run.counts["classified"], run.counts["done before"]) == (0, 1, 11)
     for number, image in enumerate(images.values()):
         check_result(image, photo(number))

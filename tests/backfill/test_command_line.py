@@ -48,11 +48,19 @@ def test_a_wrong_command_ends_at_once_with_what_to_do(photos: Path, storage_serv
 @pytest.mark.parametrize("name", WRONG_SETTINGS)
 def test_a_wrong_setting_ends_it_at_once_with_its_name(photos: Path, name: str) -> None:
     value, words = WRONG_SETTINGS[name]
-    check(program("--input", str(photos), **{name: value}), words, photos)
+    check(program("--input", str(photos), settings={name: value}), words, photos)
 
 
 def test_help_shows_the_ways_to_use_it_and_what_the_exit_status_means() -> None:
     run = program("--help")
     assert run.status == 0
-    wanted = ["./photos/**", "--runner DataflowRunner", "--dry-run", "--bigquery", "--report", "exit status", "RESULT_SUFFIX"]
+    wanted = [
+        "./photos/**",
+        "--runner DataflowRunner",
+        "--dry-run",
+        "--bigquery",
+        "--report",
+        "exit status",
+        "RESULT_SUFFIX",
+    ]
     assert [text for text in wanted if text not in run.out] == []

@@ -31,7 +31,7 @@ def test_it_runs_while_uploads_arrive_and_twice_at_once(
     proxy.delay(0.02)
     run = ("--input", f"gs://{bucket.name}/**", "--direct_num_workers", "1")
     with serving(tmp_path, proxy.url) as server, ThreadPoolExecutor(6) as threads:
-        at_work = [threads.submit(program, *run, STORAGE_EMULATOR_HOST=proxy.url) for _ in range(2)]
+        at_work = [threads.submit(program, *run, settings={"STORAGE_EMULATOR_HOST": proxy.url}) for _ in range(2)]
 
         def upload(number: int) -> None:
             name = f"new {number}.jpg" if number % 3 else f"old {number}.jpg"  # a third replace older photos

@@ -50,7 +50,7 @@ def test_after_a_kill_half_way_the_next_run_does_the_rest(
         assert IMAGES // 2 <= done < IMAGES, "it was killed too early or too late; this shows nothing"
         reads = proxy.counts[Call.READ]
         assert reads - done <= IN_HAND
-        run = program("--input", f"gs://{bucket.name}/**", *WORKERS, **url)
+        run = program("--input", f"gs://{bucket.name}/**", *WORKERS, settings=url)
         assert (run.status, run.counts["classified"], run.counts["done before"]) == (0, IMAGES - done, done), run.error
         assert proxy.counts[Call.READ] == reads + IMAGES - done
         for number, image in enumerate(images):
@@ -68,7 +68,9 @@ def test_when_one_process_dies_the_others_end_and_say_so(photos: Path, tmp_path:
     if which == "the program":
         work.process.kill()
     else:
-        worker = [process for process in work.processes() if b"sdk_worker" in Path(f"/proc/{process}/cmdline").read_bytes()]
+        worker = [
+            process for process in work.processes() if b"sdk_worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        ]
         os.kill(worker[-1], signal.SIGKILL)
     work.wait_for_end(30)
     if which == "a worker":

@@ -73,7 +73,7 @@ def test_a_changed_photo_and_one_replaced_by_an_older_are_done_again_and_no_othe
 def test_results_of_another_model_version_are_done_again_and_all_redoes_everything(photos: Path) -> None:
     (photos.parent / "tiny.onnx").write_bytes(tiny_model())
     model = {"MODEL_PATH": str(photos.parent / "tiny.onnx")}
-    assert backfill(f"{photos}/**", **model).counts["classified"] == 4
+    assert backfill(f"{photos}/**", settings=model).counts["classified"] == 4
     assert document_of(photos / "rose.jpg")["model"]["version"] == "1.2.3"
     run = backfill(f"{photos}/**")
     assert (run.counts["classified"], run.counts["done before"]) == (4, 1)
@@ -89,7 +89,7 @@ def test_another_program_s_file_in_a_result_s_place_is_left_alone_and_told(photo
     run = backfill(f"{photos}/**")
     assert (run.status, run.counts["another's file in the result's place"]) == (0, 1)
     assert takeout.read_bytes() == before
-    run = backfill(f"{photos}/**", RESULT_SUFFIX=".flowers.json")
+    run = backfill(f"{photos}/**", settings={"RESULT_SUFFIX": ".flowers.json"})
     assert run.counts["classified"] == 4
     assert takeout.read_bytes() == before
     assert (photos / "rose.jpg.flowers.json").exists()

@@ -24,7 +24,18 @@ def paired(names: Sequence[str]) -> dict[str, str | None]:
 
 
 def test_a_result_is_found_behind_names_that_lie_between() -> None:
-    names = ["a", "a.jpg", "a.jpg (1).jpg", "a.jpg (1).jpg.json", "a.jpg-", "a.jpg.json", "a.json", "a/b", "b", "b.jsonx"]
+    names = [
+        "a",
+        "a.jpg",
+        "a.jpg (1).jpg",
+        "a.jpg (1).jpg.json",
+        "a.jpg-",
+        "a.jpg.json",
+        "a.json",
+        "a/b",
+        "b",
+        "b.jsonx",
+    ]
     assert paired(names) == {
         "a": "a.json",
         "a.jpg": "a.jpg.json",

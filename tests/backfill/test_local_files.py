@@ -84,7 +84,15 @@ def test_a_write_replaces_only_what_it_names_and_leaves_nothing_behind(tmp_path:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "7", '{"schema": "flowers.result/v1"}', '{"schema": "other", "image": {"generation": "1"}}'],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        '{"schema": "flowers.result/v1"}',
+        '{"schema": "other", "image": {"generation": "1"}}',
+    ],
 )
 def test_a_file_that_is_no_result_bears_no_mark_of_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jpg.json").write_text(text)

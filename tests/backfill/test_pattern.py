@@ -4,7 +4,15 @@ import pytest
 
 from backfill_job.pattern import Pattern
 
-NAMES = ["rose.jpg", "2025/rose.jpg", "2025/05/rose.jpg", "2025/05/rose.png", "2025-1/a.jpg", "2025/a+b (1).jpg", "2026/x\ny"]
+NAMES = [
+    "rose.jpg",
+    "2025/rose.jpg",
+    "2025/05/rose.jpg",
+    "2025/05/rose.png",
+    "2025-1/a.jpg",
+    "2025/a+b (1).jpg",
+    "2026/x\ny",
+]
 CASES = {
     "**": NAMES,
     "": NAMES,

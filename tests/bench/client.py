@@ -1,0 +1,124 @@
+"""The caller of the servers: sockets and little else, since it shares the processor with them."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
+from typing import Any
+
+from .contenders import Contender
+
+START_SECONDS = 120.0
+
+
+class Caller:
+    """A connection to a server on this machine that is kept open; for one thread."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket: socket.socket | None = None
+
+    def post(self, photo: bytes) -> bytes:
+        """The body of the answer to a photo. Raises `OSError` without a server, `ValueError` for any code but 200."""
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=START_SECONDS)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\n\r\n"
+        self._socket.sendall(head.encode() + photo)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self._more()
+        status, *lines = (answer_head := received.partition(b"\r\n\r\n"))[0].decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = answer_head[2]
+        while len(body) < int(headers["content-length"]):
+            body += self._more()
+        if headers.get("connection", "").lower() == "close":
+            self.close()
+        if status.split()[1] != "200":
+            raise ValueError(f"{status}: {body.decode(errors='replace')}")
+        return body
+
+    def _more(self) -> bytes:
+        assert self._socket is not None
+        if not (received := self._socket.recv(65536)):
+            raise ConnectionError("the server closed the connection")
+        return received
+
+    def close(self) -> None:
+        """Closes the connection; the next photo opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def species(answer: bytes) -> str:
+    """The likeliest species in the answer of this function or of a peer."""
+    document: dict[str, Any] = json.loads(answer)
+    return str(
+        document["species"]
+        if "confidence" in document and "schema" not in document
+        else document["predictions"][0]["label"]
+    )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def first_answer(port: int, photo: bytes) -> bytes:
+    """Asks until the server that was just started answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        caller = Caller(port)
+        try:
+            return caller.post(photo)
+        except (ConnectionError, ValueError):  # not listening, or (LitServe) listening and not ready
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.002)
+        finally:
+            caller.close()
+
+
+def cold_start(contender: Contender, photo: bytes) -> tuple[float, bytes]:
+    """Seconds from the start of the process to the first answer, and the answer."""
+    port = free_port()
+    started = time.perf_counter()
+    with contender.start(port):
+        answer = first_answer(port, photo)
+        return time.perf_counter() - started, answer
+
+
+def throughput(port: int, photos: Sequence[bytes], clients: int, seconds: float) -> float:
+    """Answers a second, with `clients` that each send the next photo once they have the answer to the last."""
+    counts = [0] * clients
+    failures: list[Exception] = []
+    started = time.perf_counter()
+
+    def call(client: int) -> None:
+        caller = Caller(port)
+        try:
+            for photo in islice(cycle(photos), client, None):
+                if time.perf_counter() - started > seconds:
+                    return
+                caller.post(photo)
+                counts[client] += 1
+        except Exception as error:
+            failures.append(error)
+        finally:
+            caller.close()
+
+    threads = [threading.Thread(target=call, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return sum(counts) / (time.perf_counter() - started)
