@@ -6,8 +6,8 @@ NAME ?= flowers
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test lint bench load \
-    sizing export backfill-source backfill-image plan deploy smoke
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
+    lint bench load sizing export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -20,16 +20,19 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill
 
 test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
 	.venv/browser/bin/python -m pytest tests/browser
+
+test-backfill: .venv/backfill/ready ## run the tests of the backfill (installs Apache Beam)
+	.venv/backfill/bin/python -m pytest tests/backfill
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
 test-load: .venv/load/ready ## run the short load test, and sizing as it is called
 	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
@@ -37,7 +40,7 @@ test-load: .venv/load/ready ## run the short load test, and sizing as it is call
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
-	.venv/test/bin/mypy function/main.py function/flowers export tests
+	.venv/test/bin/mypy function/main.py function/flowers function/backfill.py function/backfill_job export tests
 
 infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
 	.venv/infra/bin/python -m pytest tests/infra -s
@@ -85,6 +88,7 @@ tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/expo
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load-requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
@@ -99,6 +103,7 @@ $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt
