@@ -158,7 +158,7 @@ def report(settings: Sequence[Setting], needs: Needs, prices: Prices) -> str:
             "upload function (infra/: upload)",
             _options_table("upload", settings, needs, prices),
             "",
-            "Dollars a month by volume, without the photos' storage; each way sized for it, with the free amounts to itself",
+            "Dollars a month by volume, each way sized for it and with all free amounts; without the photos' storage",
             _volumes_table(settings, needs, prices),
             *_crossings(settings, needs, prices),
         ]
