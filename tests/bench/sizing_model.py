@@ -343,14 +343,16 @@ def machines(setting: Setting, needs: Needs, prices: Prices) -> tuple[int, float
 
 
 def job(setting: Setting, needs: Needs, prices: Prices) -> float:
-    """Dollars a month of a Cloud Run job that classifies a day's uploads once a day; `setting` is one of one cpu."""
+    """Dollars a month of a Cloud Run job that classifies a day's uploads once a day, without the storage of photos.
+
+    `setting` is one of one cpu.
+    """
     photo = setting.photo(needs.megapixels)
     a_day = needs.images_per_day * photo.cpu_seconds / BATCH_UTILIZATION + setting.cold_start_seconds
     seconds = max(LEAST_TASK_SECONDS, a_day) * DAYS_A_MONTH
     memory = memory_gib(setting) or MEMORY_GIB[-1]
     computing = sum(_compute(prices, "instance", seconds, memory * seconds).values())
-    traffic = _traffic("upload", photo, needs, prices)
-    return computing + traffic["operations"] + traffic["storage"]
+    return computing + _traffic("upload", photo, needs, prices)["operations"]
 
 
 def crossing(cheaper: Callable[[Needs], bool], needs: Needs, least: float = 10, most: float = 1e7) -> float | None:

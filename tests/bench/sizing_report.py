@@ -88,13 +88,14 @@ def one_cpu(settings: Sequence[Setting]) -> Setting:
 
 
 def _costs(settings: Sequence[Setting], needs: Needs, prices: Prices) -> dict[str, float]:
-    """Dollars a month of each way to run it."""
+    """Dollars a month of each way to run it, without the storage of photos, which is the same for all."""
     single, best = one_cpu(settings), options("http", settings, needs, prices)[0]
     chosen = next(each for each in settings if (each.cpu, each.concurrency) == (best.cpu, best.concurrency))
+    upload = options("upload", settings, needs, prices)[0]
     return {
         "HTTPS function": best.cost,
         "billed by instance": always_on(chosen, needs, prices),
-        "upload function": options("upload", settings, needs, prices)[0].cost,
+        "upload function": upload.cost - upload.monthly["storage"],
         "machines (e2-standard-2)": machines(single, needs, prices)[1],
         "job once a day": job(single, needs, prices),
     }
@@ -157,7 +158,7 @@ def report(settings: Sequence[Setting], needs: Needs, prices: Prices) -> str:
             "upload function (infra/: upload)",
             _options_table("upload", settings, needs, prices),
             "",
-            "Dollars a month by volume, each way sized for it and alone in using the free amounts",
+            "Dollars a month by volume, each way sized for it and with all free amounts; without the photos' storage",
             _volumes_table(settings, needs, prices),
             *_crossings(settings, needs, prices),
         ]
