@@ -6,7 +6,8 @@ NAME ?= flowers
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load plan deploy backfill-source backfill-image smoke lint export bench
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
+    lint bench load sizing export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -19,30 +20,36 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill
 
 test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
 	.venv/browser/bin/python -m pytest tests/browser
+
+test-backfill: .venv/backfill/ready ## run the tests of the backfill (installs Apache Beam)
+	.venv/backfill/bin/python -m pytest tests/backfill
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
-test-load: .venv/load/ready ## run the short load test
-	.venv/load/bin/python -m pytest tests/bench -s
+test-load: .venv/load/ready ## run the short load test, and sizing as it is called
+	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
-	.venv/test/bin/mypy function/main.py function/flowers export tests
+	.venv/test/bin/mypy function/main.py function/flowers function/backfill.py function/backfill_job export tests
 
 infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
 	.venv/infra/bin/python -m pytest tests/infra -s
 
 load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
 	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
+
+sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
+	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
@@ -81,6 +88,7 @@ tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/expo
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load-requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
@@ -95,6 +103,7 @@ $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt

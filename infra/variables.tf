@@ -111,16 +111,17 @@ variable "delete_images_on_destroy" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "http" {
   description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 60)
+    timeout_seconds = optional(number, 90)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 6)
     ingress         = optional(string, "ALLOW_ALL")
   })
   default  = {}
@@ -128,11 +129,20 @@ variable "http" {
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.http.memory))
-    error_message = "memory in http should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in http should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.http.cpu)
     error_message = "cpu in http should be 1, 2, 4, 6 or 8: less than one takes a single request at a time."
+  }
+  validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.http.cpu] &&
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.http.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in http should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
     condition     = var.http.concurrency >= 1 && var.http.concurrency <= 1000
@@ -307,27 +317,37 @@ variable "streaming" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "upload" {
   description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 180)
+    timeout_seconds = optional(number, 120)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 3)
   })
   default  = {}
   nullable = false
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.upload.memory))
-    error_message = "memory in upload should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in upload should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)
     error_message = "cpu in upload should be 1, 2, 4, 6 or 8: less than one takes a single event at a time."
+  }
+  validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.upload.cpu] &&
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.upload.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in upload should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
     condition     = var.upload.concurrency >= 1 && var.upload.concurrency <= 1000

@@ -242,6 +242,24 @@ run "refused_7" {
   ]
 }
 
+run "refused_8" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    http   = { memory = "5Gi" }
+    upload = { memory = "1Gi", cpu = 4 }
+  }
+
+  expect_failures = [
+    var.http,
+    var.upload,
+  ]
+}
+
 run "accepted_at_the_edges" {
   command = plan
 
