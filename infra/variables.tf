@@ -52,6 +52,17 @@ variable "archive_photos" {
   nullable    = false
 }
 
+variable "backfill_tag" {
+  description = "What the containers that `reconciliation` and `dataflow` run are called by; `make backfill-image` builds them and writes this into backfill.auto.tfvars. null: not built yet."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backfill_tag == null || can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.backfill_tag))
+    error_message = "backfill_tag should be the tag of a container, as make backfill-image writes it."
+  }
+}
+
 variable "bucket_location" {
   description = "Where the buckets and the BigQuery dataset lie: a region, or the multi-region us or eu. null: `region`."
   type        = string
@@ -78,6 +89,18 @@ variable "budget" {
   validation {
     condition     = var.budget == null || try(var.budget.monthly_amount >= 1 && floor(var.budget.monthly_amount) == var.budget.monthly_amount, false)
     error_message = "monthly_amount in budget should be a whole number from 1."
+  }
+}
+
+variable "dataflow" {
+  description = "true makes what function/backfill.py needs on Dataflow, for buckets that one machine is too slow for: an account, a bucket for temporary files, a private network."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.dataflow || var.backfill_tag != null
+    error_message = "dataflow needs backfill_tag. Build its container first: make backfill-image PROJECT=… REGION=…"
   }
 }
 
@@ -209,6 +232,39 @@ variable "project_id" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
     error_message = "project_id should be the project's ID, 6 to 30 lower-case letters, digits and hyphens; not its name or number."
+  }
+}
+
+variable "reconciliation" {
+  description = "Runs function/backfill.py over the images bucket by a schedule (cron, in time_zone), for what events lost: cpus, memory, and the hours that it may take. null: never."
+  type = object({
+    schedule      = optional(string, "0 3 * * *")
+    time_zone     = optional(string, "Etc/UTC")
+    cpu           = optional(number, 2)
+    memory        = optional(string, "4Gi")
+    timeout_hours = optional(number, 24)
+  })
+  default = null
+
+  validation {
+    condition     = var.reconciliation == null || var.backfill_tag != null
+    error_message = "reconciliation needs backfill_tag. Build its container first: make backfill-image PROJECT=… REGION=…"
+  }
+  validation {
+    condition     = var.reconciliation == null || can(regex("^\\S+( \\S+){4}$", var.reconciliation.schedule))
+    error_message = "schedule in reconciliation should have the five fields of cron, for example \"0 3 * * *\" for three o'clock each night."
+  }
+  validation {
+    condition     = var.reconciliation == null || try(contains([1, 2, 4, 6, 8], var.reconciliation.cpu), false)
+    error_message = "cpu in reconciliation should be 1, 2, 4, 6 or 8."
+  }
+  validation {
+    condition     = var.reconciliation == null || can(regex("^[1-9][0-9]?Gi$", var.reconciliation.memory))
+    error_message = "memory in reconciliation should be whole Gi, for example 4Gi."
+  }
+  validation {
+    condition     = var.reconciliation == null || try(var.reconciliation.timeout_hours >= 1 && var.reconciliation.timeout_hours <= 168, false)
+    error_message = "timeout_hours in reconciliation should be from 1 to 168, the most that a job may take."
   }
 }
 

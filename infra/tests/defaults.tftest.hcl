@@ -240,6 +240,10 @@ run "nothing_but_project_and_region" {
     condition     = length(google_pubsub_topic.results) + length(google_pubsub_subscription.results) + length(google_bigquery_table.streamed_documents) + length(google_pubsub_topic_iam_member.functions_publish) == 0
     error_message = "Nothing should be streamed that was not asked for."
   }
+  assert {
+    condition     = length(google_cloud_run_v2_job.reconciliation) + length(google_cloud_scheduler_job.reconciliation) + length(google_service_account.dataflow) + length(google_storage_bucket.dataflow) + length(google_compute_network.dataflow) + length(google_storage_bucket_iam_member.backfill_writes_results) == 0
+    error_message = "Nothing should be scheduled or made for Dataflow that was not asked for."
+  }
 
   # Tables and monitoring.
 
