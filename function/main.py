@@ -1,6 +1,7 @@
 """The entry points of the deployment."""
 
 import functools
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import functions_framework
 from cloudevents.http.event import CloudEvent
 
 from flowers.classifier import Classifier
+from flowers.cold_start import ColdStart
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
 from flowers.settings import Settings
@@ -26,9 +28,13 @@ def _storage() -> "Storage":
     return Storage()
 
 
+_cold_start = ColdStart()
 _settings = Settings.from_environment(os.environ)
-configure_logging(_settings.log_level)
+_logger = configure_logging(_settings.log_level)
 _classifier = Classifier(_settings)
+_cold_start.end("model")
+if _logger.isEnabledFor(logging.INFO):  # else answers have no entries
+    _logger.handlers[0].addFilter(_cold_start)
 _http_function = HttpFunction(_classifier, _settings, _storage)
 _upload_function = UploadFunction(_classifier, _settings, _storage)
 

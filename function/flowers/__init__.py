@@ -7,4 +7,13 @@ writes it all down; `heatmap` says where in the photo the evidence lies.
 Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
 `page` is what a browser gets, `archive` keeps photos. `upload_function` handles events: `storage_event` reads them,
 `results` decides who may write a result. Both reach Cloud Storage through `storage`, in terms of `stored_object`.
+`log` writes what both tell, and `cold_start` adds what an instance's start took.
 """
+
+import os
+
+from . import cold_start as cold_start  # first, since it reads the clock
+
+# NumPy's linear algebra, unused here, otherwise starts a thread for each processor when it is imported, and again after
+# a fork: a fifth of the whole start on two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
