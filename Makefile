@@ -5,7 +5,7 @@ DATA ?= ../shared/flowers102
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-backfill test-export test-soak test-load infra-test load plan deploy smoke lint export bench
+.PHONY: bench-backfill help serve local-cloud test test-browser test-backfill test-export test-soak test-load infra-test load plan deploy smoke lint export bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,10 @@ test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
-test-load: .venv/load/ready ## run the short load test
+test-bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
+	.venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
+
+load: .venv/load/ready ## run the short load test
 	.venv/load/bin/python -m pytest tests/bench -s
 
 lint: .venv/test/ready ## check style and types
