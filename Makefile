@@ -33,7 +33,7 @@ test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory 
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
 test-bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
-	.venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
+	PYTHONPATH=function .venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
 
 load: .venv/load/ready ## run the short load test
 	.venv/load/bin/python -m pytest tests/bench -s

@@ -27,7 +27,7 @@ def add_package(options: PipelineOptions, folder: Path) -> None:
     """Makes the package in `folder` and names it in the options, unless these bring the code otherwise."""
     setup = options.view_as(SetupOptions)
     image = options.view_as(WorkerOptions).sdk_container_image
-    if not (image or setup.setup_file or setup.extra_package or setup.extra_packages):
+    if not (image or setup.setup_file or setup.extra_packages):
         setup.extra_packages = [str(make_package(folder))]
 
 

@@ -47,12 +47,14 @@ def run(command: Command) -> int:
     Raises `ConfigurationError` and `JobEndedError`.
     """
     started = time.monotonic()
-    pipeline = _pipeline(command)
-    _check_place(command.job)
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         if command.on_dataflow:
             add_package(command.beam, Path(folder))
-            samples = f"{command.beam.view_as(GoogleCloudOptions).temp_location}/backfill-{uuid.uuid4().hex}.jsonl"
+        pipeline = _pipeline(command)
+        _check_place(command.job)
+        cloud = command.beam.view_as(GoogleCloudOptions)
+        if command.on_dataflow:
+            samples = f"{cloud.temp_location}/backfill-{uuid.uuid4().hex}.jsonl"
             result = _run(pipeline, command, command.job, samples)
         else:
             # The processes of the workers have to find this code.
@@ -60,6 +62,9 @@ def run(command: Command) -> int:
             samples = f"{folder}/samples.jsonl"
             with ProgressBar(Path(folder)):
                 result = _run(pipeline, command, replace(command.job, progress=Path(folder)), samples)
+        if cloud.template_location:
+            print(f"The job is a template now: {cloud.template_location}")
+            return 0
         summary = Summary.of(result, time.monotonic() - started)
         if command.report and not command.dry_run:
             write_page(command.report, summary, read_samples(samples), command.job)

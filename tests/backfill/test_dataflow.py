@@ -6,8 +6,12 @@ import sys
 import tarfile
 from pathlib import Path
 
+from google.cloud import storage
+
 from backfill_job.dataflow import make_package
+from tests.backfill.conftest import program
 from tests.function.upload_server import photo
+from tests.function.uploads import put
 from tests.server_process import surroundings
 
 _CLASSIFY = """
@@ -44,3 +48,17 @@ def test_the_package_asks_for_the_pinned_releases_and_holds_no_rubbish(tmp_path:
     needed = json.loads(text.partition("install_requires=")[2].partition("]")[0].replace("'", '"') + "]")
     assert {pin.partition("==")[0] for pin in needed} >= {"onnxruntime", "pillow", "pillow-heif"}
     assert set(needed) <= set(pins)
+
+
+def test_a_job_for_dataflow_is_made_with_the_package_of_its_workers(bucket: storage.Bucket) -> None:
+    """As a template, which Beam writes into the bucket where it would else hand the job in."""
+    place = f"gs://{bucket.name}"
+    put(bucket, "2025/rose.jpg", photo(1))
+    options = ["--runner", "DataflowRunner", "--project", "my-project", "--region", "europe-west1", "--no_auth"]
+    places = ["--temp_location", f"{place}/temp", "--template_location", f"{place}/template"]
+    run = program("--input", f"{place}/2025/**", *options, *places)  # half a minute of it, Beam looks for an account
+    assert run.status == 0, run.error
+    made = json.loads(bucket.blob("template").download_as_bytes())
+    assert made["type"] == "JOB_TYPE_BATCH"
+    assert any(blob.name.endswith("flowers-backfill-1.0.tar.gz") for blob in bucket.list_blobs(prefix="temp"))
+    assert "2025/rose.jpg.json" not in [blob.name for blob in bucket.list_blobs()]
