@@ -7,7 +7,7 @@ PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
-    lint bench load sizing export backfill-source backfill-image plan deploy smoke
+    lint bench bench-backfill load sizing export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory 
 
 test-load: .venv/load/ready ## run the short load test, and sizing as it is called
 	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
+
+bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
+	PYTHONPATH=function .venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .

@@ -82,7 +82,11 @@ class Worker:
         self._threads = ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="image")
 
     def submit(self, task: Task) -> Future[Outcome]:
-        """Classifies an image soon; the outcome never is an exception."""
+        """Classifies an image, or sees to it that it is classified soon; the outcome never is an exception."""
+        if self._job.local:  # a disk answers at once, and passing the turn would cost a tenth of the time
+            future: Future[Outcome] = Future()
+            future.set_result(self.handle(task))
+            return future
         return self._threads.submit(self.handle, task)
 
     def handle(self, task: Task) -> Outcome:
