@@ -1,4 +1,4 @@
-"""Static int8: activations as U8, weights as S8 per channel, in QDQ form, calibrated on training photographs."""
+"""Static int8: activations as U8, weights as S8 per channel, calibrated on training photographs."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
 from .contract import read_metadata, save, write_metadata
+from .fuse import fold_normalization, fuse
 from .serving import Model, pixels_of
 
 CALIBRATION_PHOTOS = 500
@@ -44,15 +45,16 @@ class _Photographs(CalibrationDataReader):
 
 
 def float_nodes(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that stay in float: the first eighth of the convolutions, and all after the last activation.
+    """The nodes that stay in float: all up to a sixteenth of the convolutions, and all after the last activation.
 
     Rounding in the first layers passes through all others, and rounding in the classifier goes straight into the
-    logits. Both are a small part of the work.
+    logits. Both are a small part of the work; of the bundled model an eighth was no more accurate, and none was less.
     """
     nodes = list(graph.node)
-    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    convolutions = [index for index, node in enumerate(nodes) if node.op_type == "Conv"]
+    first = convolutions[max(1, len(convolutions) // 16) - 1] if convolutions else -1
     last = max((index for index, node in enumerate(nodes) if node.op_type in ACTIVATIONS), default=-1)
-    return convolutions[: max(1, len(convolutions) // 8)] + [node.name for node in nodes[last + 1 :]]
+    return [node.name for node in nodes[: first + 1] + nodes[last + 1 :]]
 
 
 def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:
@@ -67,7 +69,7 @@ def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:
 
 
 def quantize(float_model: Path, out: Path, photos: Sequence[Path]) -> None:
-    """Writes the int8 form of `float_model` to `out`, calibrated on an even spread of some 500 of `photos`.
+    """Writes the int8 form of `float_model` to `out`, calibrated on an even spread of some 500 of `photos`, and fused.
 
     `reduce_range` keeps weights to 7 bits: without VNNI, sums of two U8 × S8 products saturate in 16 bits. Depthwise
     convolutions, whose kernels add in 32 bits, keep 8; `verify` proves both on a processor without VNNI.
@@ -96,5 +98,7 @@ def quantize(float_model: Path, out: Path, photos: Sequence[Path]) -> None:
             },
         )
         model = onnx.load(quantized)
+    fold_normalization(model.graph)
+    model = fuse(model)
     write_metadata(model, metadata)
     save(model, out)

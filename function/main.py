@@ -1,6 +1,7 @@
 """The entry points of the deployment."""
 
 import functools
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from cloudevents.http.event import CloudEvent
 
 from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
+from flowers.cold_start import ColdStart
 from flowers.connections import keep_connections
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
@@ -37,11 +39,15 @@ def _topic(name: str) -> "Topic":
     return Topic(name)
 
 
+_cold_start = ColdStart()
 _settings = Settings.from_environment(os.environ)
-configure_logging(_settings.log_level)
+_logger = configure_logging(_settings.log_level)
 return_large_blocks()
 keep_connections()
 _classifier = Classifier(_settings)
+_cold_start.end("model")
+if _logger.isEnabledFor(logging.INFO):  # else answers have no entries
+    _logger.handlers[0].addFilter(_cold_start)
 _result_topic = functools.partial(_topic, _settings.result_topic) if _settings.result_topic else None
 _http_function = HttpFunction(_classifier, _settings, _storage, _result_topic)
 _upload_function = UploadFunction(_classifier, _settings, _storage, _result_topic)

@@ -9,6 +9,14 @@ Two adapters are around it. `http_function` answers calls: `http_images` reads t
 `upload_function` handles events: `storage_event` reads them, `results` decides who may write a result, `stored_image`
 does what the backfill of a whole bucket (`../backfill.py`) does alike. Both reach Cloud Storage through `storage`, in
 terms of `stored_object`, and Pub/Sub through `topic`.
-Beside them stand `settings`, `log`, `errors`, and what the server is told: `allocator` has it give freed memory back,
-`connections` has it keep connections open.
+`log` writes what both tell, and `cold_start` adds what an instance's start took. The server is told by `allocator` to
+give freed memory back, and by `connections` to keep connections open.
 """
+
+import os
+
+from . import cold_start as cold_start  # first, since it reads the clock
+
+# NumPy's linear algebra, unused here, otherwise starts a thread for each processor when it is imported, and again after
+# a fork: a fifth of the whole start on two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -7,8 +7,6 @@ from PIL import Image, ImageFile, JpegImagePlugin
 
 # Pillow's own guard only warns; ours looks at the header's size before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
-# The plugins of the common formats are loaded at start, not at the first photo.
-Image.preinit()
 
 # Each format's usual ending and media type.
 MEDIA_TYPES = {
@@ -26,7 +24,15 @@ IMAGE_ENDINGS = (
     *(ending for ending, _ in MEDIA_TYPES.values()),
     *(".jpeg", ".jpe", ".jfif", ".tif", ".heif", ".hif"),
 )
-_RARE_PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin", "AVIF": "PIL.AvifImagePlugin"}
+# Photos are JPEGs, so that its plugin is loaded at the start; the others cost one that sees none of theirs nothing.
+_PLUGINS = {
+    "PNG": "PIL.PngImagePlugin",
+    "WEBP": "PIL.WebPImagePlugin",
+    "GIF": "PIL.GifImagePlugin",
+    "BMP": "PIL.BmpImagePlugin",
+    "TIFF": "PIL.TiffImagePlugin",
+    "AVIF": "PIL.AvifImagePlugin",
+}
 
 
 def sniff(data: bytes) -> str | None:
@@ -54,7 +60,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
-    """Reads the header of a file that is of the format `name`; plugins of the rarer formats are imported when needed.
+    """Reads the header of a file that is of the format `name`; all plugins but JPEG's are imported when needed.
 
     Raises errors of any class for a faulty file.
     """
@@ -62,9 +68,11 @@ def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
         import pillow_heif
 
         pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
-    elif name in _RARE_PLUGINS:
-        importlib.import_module(_RARE_PLUGINS[name])
-    return Image.open(io.BytesIO(data), formats=(name,))
+    elif name in _PLUGINS:
+        importlib.import_module(_PLUGINS[name])
+    # `Image.open` would look for a plugin once more, and load some for that.
+    factory, _ = Image.OPEN[name]
+    return factory(io.BytesIO(data), "")
 
 
 def held_pixels(data: bytes, image: ImageFile.ImageFile, full: tuple[int, int]) -> int:

@@ -87,10 +87,19 @@ def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(conve
     )
     assert np.abs(one - other).max() < 0.1
     nodes = onnx.load(converted.int8_file).graph.node
-    convolutions = [node for node in nodes if node.op_type == "Conv"]
-    producers = {output: node.op_type for node in nodes for output in node.output}
-    quantized = [producers.get(node.input[1]) == "DequantizeLinear" for node in convolutions]
-    assert quantized == [False] * 6 + [True] * 43 + [False]  # the last is the classifier
+    quantized = [node.op_type == "QLinearConv" for node in nodes if node.op_type.endswith("Conv")]
+    assert quantized == [False] * 3 + [True] * 46 + [False]  # the last is the classifier
+
+
+def test_the_served_file_is_fused_and_takes_its_pixels_as_they_are(converted: Converted) -> None:
+    nodes = onnx.load(converted.int8_file).graph.node
+    assert {node.op_type for node in nodes} <= {
+        *("DequantizeLinear", "Transpose", "Conv", "FusedConv", "QuantizeLinear", "QLinearConv", "QLinearAdd"),
+        *("GlobalAveragePool", "Squeeze"),
+    }
+    (first,) = [node for node in nodes if "image" in node.input]
+    assert first.op_type in {"DequantizeLinear", "Transpose"}
+    assert not [node for node in nodes if node.domain == "com.microsoft.nchwc"]  # what suits one processor only
 
 
 def test_int8_weights_keep_to_seven_bits_but_for_depthwise_ones(converted: Converted) -> None:
@@ -98,7 +107,7 @@ def test_int8_weights_keep_to_seven_bits_but_for_depthwise_ones(converted: Conve
     weights = [onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == 3]
     pointwise = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
     depthwise = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] == 1]
-    assert (len(pointwise), len(depthwise)) == (29, 14)
+    assert (len(pointwise), len(depthwise)) == (31, 15)
     assert max(int(np.abs(weight.astype(int)).max()) for weight in pointwise) <= 64
     assert max(int(np.abs(weight.astype(int)).max()) for weight in depthwise) == 127
 

@@ -14,7 +14,8 @@ from PIL import Image
 from flowers import topic
 from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import EmulatedStorage
-from tests.function.pubsub_servers import Emulator, FailingPubSub
+from tests.function.failing_pubsub import FailingPubSub
+from tests.function.pubsub_emulator import Emulator
 from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
 
 ROOT = Path(__file__).parents[2]

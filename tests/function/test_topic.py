@@ -12,7 +12,8 @@ import pytest
 from flowers.errors import SurroundingsError
 from flowers.topic import Topic
 from tests.emulated_cloud import free_port
-from tests.function.pubsub_servers import FailingPubSub, Fault, Message, PubSub
+from tests.function.failing_pubsub import FailingPubSub, Fault
+from tests.function.pubsub_emulator import Message, PubSub
 
 _numbers = itertools.count(1)
 LINE = '{"species": {"names": {"es": "girasol ☀ ñ"}}}'.encode()

@@ -17,7 +17,8 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 
 from tests.emulated_cloud import EmulatedStorage, free_port
-from tests.function.pubsub_servers import Emulator, FailingPubSub, Fault, Message
+from tests.function.failing_pubsub import FailingPubSub, Fault
+from tests.function.pubsub_emulator import Emulator, Message
 from tests.function.test_upload_protocol import with_tiny_model
 from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
 from tests.function.upload_server import acknowledged, photo, serving

@@ -39,7 +39,7 @@ MISTAKES = [
     ("build.tf", "gcf-v2-sources-", "", "A build should read sources and no image"),
 ]
 # The same of what is off by default.
-MISTAKES_IN_CHOICES = [
+MISTAKES_IN_STREAMING = [
     (
         "streaming.tf",
         "= true # a newer function",
@@ -59,6 +59,8 @@ MISTAKES_IN_CHOICES = [
     ("streaming.tf", "kms_key_name = var.kms_key", "", "The key should encrypt topics and table"),
     ("streaming.tf", ", pubsub = local.pubsub_agent", "", "should be able to use the key"),
     ("environment.tf", "topics/${local.results_topic}", "topics/results", "Both functions should be told the topic"),
+]
+MISTAKES_IN_BACKFILL = [
     ("reconciliation.tf", '"roles/run.invoker"', '"roles/run.viewer"', "should be allowed to start this job alone"),
     (
         "reconciliation.tf",
@@ -132,7 +134,10 @@ def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
     path.write_text(text.replace(right, wrong), encoding="utf-8")
 
 
-@pytest.mark.parametrize(("tests", "mistakes"), [("defaults", MISTAKES), ("choices", MISTAKES_IN_CHOICES)])
+@pytest.mark.parametrize(
+    ("tests", "mistakes"),
+    [("defaults", MISTAKES), ("streaming", MISTAKES_IN_STREAMING), ("backfill", MISTAKES_IN_BACKFILL)],
+)
 def test_each_mistake_turns_a_test_of_the_plan_red(
     terraform: Terraform, tmp_path: Path, tests: str, mistakes: list[tuple[str, str, str, str]]
 ) -> None:

@@ -1,0 +1,102 @@
+"""Cold-start accounting: an instance's first answer, and no other, says in the log what the start took."""
+
+import json
+import logging
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowers.cold_start import ColdStart
+from tests.drawn_flower import draw_flower, encode
+from tests.emulated_cloud import binary_event, free_port, post_event
+from tests.server_process import ServerProcess, framework, surroundings
+
+PHASES = ["framework", "imports", "model", "first_answer"]
+FOLDER = {"bucket": "garden", "name": "roses/", "generation": "1", "size": "0", "contentType": "text/plain"}
+
+
+def post_photo(url: str) -> None:
+    """Asks for a flower."""
+    with urllib.request.urlopen(url, encode(draw_flower(), "JPEG"), timeout=60) as response:
+        assert response.status == 200
+
+
+def post_folder(url: str) -> None:
+    """Tells of a new object that is nothing but a folder, which needs no storage."""
+    assert post_event(url, *binary_event(FOLDER)) == 200
+
+
+def post_nonsense(url: str) -> None:
+    """Tells of an object without saying which."""
+    assert post_event(url, *binary_event({**FOLDER, "generation": "none"})) == 200
+
+
+def entries_of(
+    folder: Path, target: str, ask: Callable[[str], None], log_level: str = "INFO"
+) -> tuple[list[dict[str, Any]], float]:
+    """The log of a real server that is asked twice, and the milliseconds from its start to its first answer."""
+    port = free_port()
+    started = time.perf_counter()
+    server = ServerProcess(framework(target, port), folder / "log", surroundings(LOG_LEVEL=log_level))
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        server.wait_until(listens, 30)
+        ask(f"http://127.0.0.1:{port}/")
+        elapsed = (time.perf_counter() - started) * 1000
+        ask(f"http://127.0.0.1:{port}/")
+        server.wait_until(lambda: server.log.count("{") >= 2, 10)
+        return [json.loads(line) for line in server.log.splitlines() if line.startswith("{")], elapsed
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(("target", "ask"), [("classify_http", post_photo), ("classify_upload", post_folder)])
+def test_the_first_answer_of_an_instance_tells_its_phases_and_the_second_does_not(
+    tmp_path: Path, target: str, ask: Callable[[str], None]
+) -> None:
+    (first, second), elapsed = entries_of(tmp_path, target, ask)
+    assert first["cold_start"] is True
+    assert list(first["startup_ms"]) == PHASES
+    assert all(milliseconds > 0 for milliseconds in first["startup_ms"].values())
+    assert sum(first["startup_ms"].values()) <= elapsed + 10  # the system counts a process's age in hundredths
+    assert "cold_start" not in second and "startup_ms" not in second
+
+
+def test_where_answers_are_not_logged_no_error_is_taken_for_the_first(tmp_path: Path) -> None:
+    entries, _ = entries_of(tmp_path, "classify_upload", post_nonsense, "ERROR")
+    assert [entry["event"] for entry in entries] == ["malformed", "malformed"]
+    assert not any("cold_start" in entry for entry in entries)
+
+
+def record(**fields: Any) -> logging.LogRecord:
+    """An entry with `fields`."""
+    made = logging.makeLogRecord({"msg": "told"})
+    made.fields = fields
+    return made
+
+
+def test_of_many_answers_at_once_one_is_the_first() -> None:
+    cold_start = ColdStart()
+    records = [record(httpRequest={}) for _ in range(200)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(cold_start.filter, records))
+    assert sum("cold_start" in told.__dict__["fields"] for told in records) == 1
+
+
+def test_an_entry_that_tells_of_no_answer_passes_as_it_is() -> None:
+    cold_start = ColdStart()
+    plain, archived = logging.makeLogRecord({"msg": "loaded"}), record(event="not_archived")
+    assert cold_start.filter(plain) and cold_start.filter(archived)
+    assert not hasattr(plain, "fields") and archived.__dict__["fields"] == {"event": "not_archived"}
+    first = record(object="gs://garden/rose.jpg")
+    assert cold_start.filter(first) and first.__dict__["fields"]["cold_start"] is True
