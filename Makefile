@@ -2,10 +2,11 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
+FUNCTION ?= function
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak infra-test plan deploy smoke lint export bench
+.PHONY: help serve local-cloud test test-browser test-export test-soak infra-test plan deploy smoke lint export bench profile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -54,6 +55,9 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
 	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench
 
+
+profile: .venv/serve/ready ## write where the time of a start and of a photo goes (FUNCTION=folder: print that of another)
+	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile.txt)
 
 tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/export/ready
 	@mkdir -p $(@D)
