@@ -9,8 +9,10 @@ import flask
 import functions_framework
 from cloudevents.http.event import CloudEvent
 
+from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
 from flowers.cold_start import ColdStart
+from flowers.connections import keep_connections
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
 from flowers.settings import Settings
@@ -18,6 +20,7 @@ from flowers.upload_function import UploadFunction, acknowledge_what_is_no_event
 
 if TYPE_CHECKING:
     from flowers.storage import Storage
+    from flowers.topic import Topic
 
 
 @functools.cache
@@ -28,15 +31,26 @@ def _storage() -> "Storage":
     return Storage()
 
 
+@functools.cache
+def _topic(name: str) -> "Topic":
+    """The same for the topic that documents are published to."""
+    from flowers.topic import Topic
+
+    return Topic(name)
+
+
 _cold_start = ColdStart()
 _settings = Settings.from_environment(os.environ)
 _logger = configure_logging(_settings.log_level)
+return_large_blocks()
+keep_connections()
 _classifier = Classifier(_settings)
 _cold_start.end("model")
 if _logger.isEnabledFor(logging.INFO):  # else answers have no entries
     _logger.handlers[0].addFilter(_cold_start)
-_http_function = HttpFunction(_classifier, _settings, _storage)
-_upload_function = UploadFunction(_classifier, _settings, _storage)
+_result_topic = functools.partial(_topic, _settings.result_topic) if _settings.result_topic else None
+_http_function = HttpFunction(_classifier, _settings, _storage, _result_topic)
+_upload_function = UploadFunction(_classifier, _settings, _storage, _result_topic)
 
 
 @functions_framework.http

@@ -13,7 +13,7 @@ locals {
     gcloud run services update-traffic SERVICE --to-revisions=OLDER_REVISION=100 --region=${var.region} --project=${var.project_id}
   EOT
 
-  alerts = {
+  alerts = merge({
     error_ratio = {
       title    = "requests fail"
       severity = "ERROR"
@@ -152,5 +152,67 @@ locals {
         ```
       EOT
     }
+  }, var.streaming ? { dead_letters = local.dead_letters_alert } : {}, var.reconciliation == null ? {} : { reconciliation = local.reconciliation_alert })
+
+  dead_letters_alert = {
+    title         = "documents do not reach BigQuery"
+    severity      = "ERROR"
+    duration      = "0s"
+    query         = <<-EOT
+      max(pubsub_googleapis_com:subscription_num_undelivered_messages{${local.of_dead_letters}}) > 0
+    EOT
+    documentation = <<-EOT
+      BigQuery refused documents for hours; they wait in `${local.dead_letters}` for 31 days. The documents of uploads are in their bucket as
+      well, those of photos sent over HTTPS nowhere else.
+
+      1. Is the subscription in order? `ACTIVE` is; `PERMISSION_DENIED` and `NOT_FOUND` are mended by `terraform apply`.
+
+      ```
+      gcloud pubsub subscriptions describe ${local.results_subscription} --project=${var.project_id} --format='value(bigqueryConfig.state)'
+      ```
+
+      2. If it is, look at what was refused; this takes nothing away. A field of another type than the column's: apply, so that
+         table and function are of one version.
+
+      ```
+      gcloud pubsub subscriptions pull ${local.dead_letters} --project=${var.project_id} --limit=5 --format='value(message.data.decode(base64))'
+      ```
+
+      3. Then bring them in. The first command takes them out of the subscription, into a file that is the only copy until the second is done;
+         repeat both until nothing comes.
+
+      ```
+      gcloud pubsub subscriptions pull ${local.dead_letters} --project=${var.project_id} --limit=1000 --auto-ack \
+        --format='value(message.data.decode(base64))' > dead-letters.json
+      bq load --source_format=NEWLINE_DELIMITED_JSON --ignore_unknown_values '${var.project_id}:${google_bigquery_dataset.results.dataset_id}.${local.streamed_documents}' dead-letters.json
+      ```
+    EOT
+  }
+
+  reconciliation_alert = {
+    title         = "the reconciliation failed"
+    severity      = "WARNING"
+    duration      = "0s"
+    query         = <<-EOT
+      sum(increase(run_googleapis_com:job_completed_execution_count{${local.of_reconciliation},result="failed"}[1h])) > 0
+    EOT
+    documentation = <<-EOT
+      The job `${var.name}-reconciliation` ended without having classified all images that have no result. It goes on where it stopped when it is
+      run again, and what it did stays done.
+
+      1. Read why: its last lines are a summary, or say which setting is at fault.
+
+      ```
+      gcloud logging read 'resource.type="cloud_run_job" AND resource.labels.job_name="${var.name}-reconciliation"' \
+        --project=${var.project_id} --freshness=2d --limit=40
+      ```
+
+      2. "Memory limit exceeded": raise `memory` in `reconciliation`. The time ran out: raise `timeout_hours` or `cpu`, or use Dataflow.
+      3. Run it again, and wait for its end:
+
+      ```
+      gcloud run jobs execute ${var.name}-reconciliation --project=${var.project_id} --region=${var.region} --wait
+      ```
+    EOT
   }
 }

@@ -48,7 +48,10 @@ resource "google_bigquery_table" "classifications" {
   view {
     use_legacy_sql = false
     query = templatefile("${path.module}/classifications.sql", {
-      documents = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${google_bigquery_table.documents[each.key].table_id}"
+      documents    = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${google_bigquery_table.documents[each.key].table_id}"
+      image_uri    = "COALESCE(image.uri, _FILE_NAME)"
+      image        = "COALESCE(image.uri, _FILE_NAME)"
+      document_uri = "_FILE_NAME"
     })
   }
 }

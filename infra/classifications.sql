@@ -1,6 +1,6 @@
 -- One row an image: its newest document, with the first prediction or the error.
 SELECT
-  COALESCE(image.uri, _FILE_NAME) AS image_uri,
+  ${image_uri} AS image_uri,
   image.generation AS generation,
   identified,
   predictions[SAFE_OFFSET(0)].label AS label,
@@ -18,10 +18,10 @@ SELECT
   model.version AS model_version,
   classified_at,
   timing_ms.total AS total_ms,
-  _FILE_NAME AS document_uri
+  ${document_uri} AS document_uri
 FROM `${documents}`
 WHERE schema IN ('flowers.result/v1', 'flowers.error/v1')
 QUALIFY ROW_NUMBER() OVER (
-  PARTITION BY COALESCE(image.uri, _FILE_NAME)
+  PARTITION BY ${image}
   ORDER BY SAFE_CAST(image.generation AS INT64) DESC, classified_at DESC
 ) = 1

@@ -11,6 +11,7 @@ locals {
     PIXEL_BUDGET      = var.pixel_budget
     REJECT_BELOW      = var.reject_below
     RESULT_SUFFIX     = var.result_suffix
+    RESULT_TOPIC      = var.streaming ? "projects/${var.project_id}/topics/${local.results_topic}" : null
     TOP_K             = var.top_k
 
     # Ties log entries to the project's traces; Cloud Run does not set it.

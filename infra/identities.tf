@@ -217,6 +217,7 @@ resource "time_sleep" "grants" {
     google_project_iam_member.build_reads_sources,
     google_project_iam_member.storage_publishes_events,
     google_project_iam_member.trigger_receives_events,
+    google_pubsub_topic_iam_member.functions_publish,
     google_storage_bucket_iam_member.functions_read_model,
     google_storage_bucket_iam_member.upload_reads_images,
     google_storage_bucket_iam_member.upload_writes_results,

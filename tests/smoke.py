@@ -32,16 +32,21 @@ class SmokeError(Exception):
     """What the deployment did not do."""
 
 
-def ask(url: str, photo: bytes) -> dict[str, Any]:
-    """The document that the function at `url` answers; a private one is asked with an identity token.
+def photo_headers(url: str) -> dict[str, str]:
+    """The headers of a JPEG for the function at `url`, with an identity token where that is a deployed one.
 
-    The token is that of the environment's ID_TOKEN, or else of the service account that this runs as.
-    Raises `SmokeError` when it does not answer with a result.
+    The token, good for an hour, is the environment's ID_TOKEN, or else one of the service account that this runs as.
     """
     headers = {"Content-Type": "image/jpeg"}
     if url.startswith("https://"):
         token = os.environ.get("ID_TOKEN") or id_token.fetch_id_token(Request(), url)  # type: ignore[no-untyped-call]
         headers["Authorization"] = f"Bearer {token}"
+    return headers
+
+
+def ask(url: str, photo: bytes) -> dict[str, Any]:
+    """The document that the function at `url` answers. Raises `SmokeError` when it does not answer with a result."""
+    headers = photo_headers(url)
     request = urllib.request.Request(url, photo, headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=_WAIT_SECONDS) as response:

@@ -8,11 +8,10 @@ answer. The day is that of the result, in UTC: the same photo is stored once a d
 """
 
 import logging
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from .background import Background
 from .document import ResultDocument
 from .formats import MEDIA_TYPES
 from .results import Results
@@ -36,33 +35,11 @@ class Archive:
         self._bucket = bucket
         self._suffix = settings.result_suffix
         self._storage = storage
-        self._room = _IMAGES_WAITING * settings.max_image_bytes
-        self._changed = threading.Lock()
-        # Its thread starts with the first photo, after the server's fork; what waits at the end is stored before exit.
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
+        self._background = Background("archive", 1, _IMAGES_WAITING * settings.max_image_bytes)
 
     def keep(self, data: bytes, document: ResultDocument) -> None:
         """Stores a photo and its result soon, or logs a warning when too much is waiting."""
-        with self._changed:
-            accepted = len(data) <= self._room
-            if accepted:
-                self._room -= len(data)
-        if not accepted:
-            _warn("too much is waiting", document)
-            return
-        try:
-            self._worker.submit(self._store, data, document)
-        except RuntimeError as error:  # the instance is about to end
-            _warn(str(error), document)
-
-    def _store(self, data: bytes, document: ResultDocument) -> None:
-        try:
-            self._write(data, document)
-        except Exception as error:  # whatever it is, the answer is given, and the next photo is tried
-            _warn(str(error), document)
-        finally:
-            with self._changed:
-                self._room += len(data)
+        self._background.do(len(data), lambda: self._write(data, document), lambda reason: _warn(reason, document))
 
     def _write(self, data: bytes, document: ResultDocument) -> None:
         image = document["image"]

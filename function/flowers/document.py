@@ -1,5 +1,7 @@
 """The documents that users rely on, in an HTTP answer and beside an uploaded image alike."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
@@ -114,6 +116,11 @@ class ErrorDocument(TypedDict):
 def timestamp() -> str:
     """Now, in UTC with milliseconds: `2026-11-22T12:00:00.000Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def one_line(document: Mapping[str, object]) -> bytes:
+    """A document as it is stored and published: JSON in UTF-8, in one line, without its end."""
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def without_heatmaps(document: ResultDocument) -> ResultDocument:

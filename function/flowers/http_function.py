@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -19,11 +19,13 @@ from .http_images import ImageReader
 from .http_response import NOTHING_TIMED, Answer, refuse, respond
 from .log import trace_fields
 from .page import load_page
+from .publisher import Publisher
 from .settings import LANGUAGES, Settings
 from .stored_object import ObjectAddress, ObjectMissingError
 
 if TYPE_CHECKING:
     from .storage import Storage
+    from .topic import Topic
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _DRAIN_BYTES = 64 * 1024 * 1024
@@ -54,16 +56,23 @@ class _Wishes(NamedTuple):
 class HttpFunction:
     """Answers the requests of the HTTP contract with `classifier`."""
 
-    def __init__(self, classifier: Classifier, settings: Settings, storage: Callable[[], "Storage"]) -> None:
-        """`storage` gives the adapter when a request or the archive first needs it."""
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: Settings,
+        storage: Callable[[], "Storage"],
+        topic: Callable[[], "Topic"] | None = None,
+    ) -> None:
+        """`storage` and `topic` give the adapters when first needed; no `topic`: nothing is published."""
         self._classifier = classifier
         self._storage = storage
         self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
+        self._publisher = Publisher(topic, classifier.identity["version"]) if topic else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
         self._page = load_page()
         self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
-            "/": {"GET": self._describe, "POST": self._classify},
+            "/": {"GET": self._describe, "POST": self._classify_and_publish},
             "/health": {"GET": self._health},
             "/species": {"GET": self._species},
             "/openapi.json": {"GET": self._openapi},
@@ -120,6 +129,12 @@ class HttpFunction:
         top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
         document["components"]["parameters"]["lang"]["schema"]["default"] = self._settings.default_language
         return Answer(document)
+
+    def _classify_and_publish(self, request: Request) -> Answer:
+        answer = self._classify(request)
+        if self._publisher and isinstance(answer.body, Mapping):
+            self._publisher.publish(answer.body)
+        return answer
 
     def _classify(self, request: Request) -> Answer:
         wishes = self._wishes(request)

@@ -17,16 +17,11 @@ A write that meets another generation than it named (412) looks again and decide
 instance was faster, or it was this one's own write whose answer got lost.
 """
 
-import json
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from .document import ErrorDocument, ResultDocument
+from .document import ErrorDocument, ResultDocument, one_line
 from .errors import SurroundingsError
-from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject, read_count
-
-if TYPE_CHECKING:
-    from .storage import Storage
+from .stored_object import ObjectAddress, ObjectStore, PreconditionFailedError, StoredObject, read_count
 
 GENERATION, MODEL_VERSION, SCHEMA = "source-generation", "model-version", "result-schema"
 _ATTEMPTS = 5
@@ -48,6 +43,19 @@ class Standing(Enum):
         return self not in (Standing.ABSENT, Standing.OUTDATED)
 
 
+def marks(schema: str, model_version: str, generation: str | None) -> dict[str, str]:
+    """What the metadata of a stored document, and the attributes of a published one, say of it.
+
+    `generation` is the image's, None where it has none.
+    """
+    return {**({GENERATION: generation} if generation else {}), MODEL_VERSION: model_version, SCHEMA: schema}
+
+
+def marks_of(result: StoredObject) -> dict[str, str]:
+    """The marks that a result object bears."""
+    return {name: result.metadata[name] for name in (GENERATION, MODEL_VERSION, SCHEMA)}
+
+
 def is_result(stored: StoredObject) -> bool:
     """Whether an object bears the mark of a result."""
     return SCHEMA in stored.metadata
@@ -56,7 +64,7 @@ def is_result(stored: StoredObject) -> bool:
 class Results:
     """The result objects of images, as one model version writes them."""
 
-    def __init__(self, storage: "Storage", suffix: str, bucket: str | None, model_version: str) -> None:
+    def __init__(self, storage: ObjectStore, suffix: str, bucket: str | None, model_version: str) -> None:
         """`suffix` is appended to the image's name; `bucket` is None for the image's own."""
         self._storage = storage
         self._suffix = suffix
@@ -91,7 +99,7 @@ class Results:
 
         Raises `SurroundingsError` when the bucket is missing or out of reach, or others keep writing.
         """
-        line = json.dumps(document, ensure_ascii=False).encode() + b"\n"
+        line = one_line(document) + b"\n"
         for _ in range(_ATTEMPTS):
             try:
                 self._storage.write(
@@ -99,11 +107,7 @@ class Results:
                     line,
                     "application/json",
                     expected=existing.generation if existing else 0,
-                    metadata={
-                        GENERATION: str(image.generation),
-                        MODEL_VERSION: self._model_version,
-                        SCHEMA: document["schema"],
-                    },
+                    metadata=marks(document["schema"], self._model_version, str(image.generation)),
                     cache_control="no-cache",  # a newer photo replaces it
                 )
             except PreconditionFailedError:

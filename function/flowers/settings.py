@@ -13,6 +13,9 @@ from .stored_object import BUCKET_NAME, ObjectAddress
 LANGUAGES = ("en", "es")
 BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"
 
+# https://cloud.google.com/pubsub/docs/create-topic#resource_names (2026); old projects have their domain in their ID.
+_TOPIC_NAME = re.compile(r"projects/[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?/topics/(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+
 T = TypeVar("T")
 
 
@@ -62,6 +65,12 @@ def _buckets(text: str) -> tuple[str, ...]:
     return tuple(_bucket(name.strip()) for name in text.split(","))
 
 
+def _topic(text: str) -> str:
+    if not _TOPIC_NAME.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def _suffix(text: str) -> str:
     # An ending that images have, or none to speak of, could not tell a result from an image.
     if not re.fullmatch(r"[._-][A-Za-z0-9._-]{0,62}[A-Za-z0-9]", text) or text.lower().endswith(IMAGE_ENDINGS):
@@ -98,6 +107,7 @@ class Settings:
     result_suffix: str = ".json"
     result_bucket: str | None = None
     allowed_buckets: tuple[str, ...] = ()
+    result_topic: str | None = None
     archive_bucket: str | None = None
     cors_allow_origin: str | None = None
     log_level: str = "INFO"
@@ -137,6 +147,12 @@ class Settings:
                 "an ending like .json that no image has, so that a result is never taken for an image",
             ),
             result_bucket=read("RESULT_BUCKET", _bucket, cls.result_bucket, "the name of a bucket, without gs://"),
+            result_topic=read(
+                "RESULT_TOPIC",
+                _topic,
+                cls.result_topic,
+                "a topic as projects/my-project/topics/results",
+            ),
             allowed_buckets=read(
                 "ALLOWED_BUCKETS", _buckets, cls.allowed_buckets, "names of buckets with commas between, without gs://"
             ),

@@ -10,10 +10,18 @@
       │  ├── faulty ────────────────────────────────> error document written, acknowledged
       │  └── classified ────────────────────────────> result document written, acknowledged
       │
+    topic, where there is one ───────────────────────> the document is published between "written" and "acknowledged"
+      │
     anywhere: a fault of the surroundings ───────────> raised, so that Eventarc sends the event again
 
 A result never triggers another: it is recognised by its name's ending and by its metadata, and its type is no image's.
 An image that is deleted after it was read keeps its result, as one deleted later does.
+
+Publishing comes after the write and never touches it. Where it fails, the event is sent again, finds the result of its
+generation in place (REPEATED) and publishes the stored document: each result is published at least once, also after a
+crash between the two, and again for each repeated event. Readers know a document by its image's `uri` and `generation`,
+and keep the newest by `classified_at`. A result that was replaced before it could be published is not, but its
+successor is. No order is promised.
 """
 
 import logging
@@ -25,22 +33,21 @@ from cloudevents.http.event import CloudEvent
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from .budget import Budget
-from .classifier import Classifier, Source, refusal
-from .document import RESULT_SCHEMA, ErrorDocument, ResultDocument
+from .classifier import Classifier
+from .document import RESULT_SCHEMA, ErrorDocument, ResultDocument, one_line
 from .errors import InputError, SurroundingsError
-from .results import Results, Standing, is_result
+from .results import Results, Standing, marks, marks_of
 from .settings import Settings
 from .storage_event import MalformedEventError, age_seconds, read_event
+from .stored_image import StoredImageClassifier, reason_to_skip
 from .stored_object import ObjectMissingError, StoredObject, is_object_name
 
 if TYPE_CHECKING:
     from .storage import Storage
+    from .topic import Topic
 
-# Types that claim nothing; the second is what other clouds write.
-_UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
-# As many of the largest images may be in memory at once, still encoded.
-_IMAGES_IN_MEMORY = 4
+# https://cloud.google.com/pubsub/quotas#resource_limits (2026)
+_MOST_MESSAGE_BYTES = 10_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +55,19 @@ logger = logging.getLogger(__name__)
 class UploadFunction:
     """Writes the result of each image that lands in a bucket."""
 
-    def __init__(self, classifier: Classifier, settings: Settings, storage: Callable[[], "Storage"]) -> None:
-        """`storage` gives the adapter when the first event needs it."""
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: Settings,
+        storage: Callable[[], "Storage"],
+        topic: Callable[[], "Topic"] | None = None,
+    ) -> None:
+        """`storage` and `topic` give the adapters when the first event needs them; no `topic`: nothing is published."""
         self._classifier = classifier
         self._settings = settings
         self._storage = storage
-        self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes)
+        self._topic = topic
+        self._images = StoredImageClassifier(classifier, settings)
 
     def __call__(self, event: CloudEvent) -> None:
         """Handles one event; returning acknowledges it. Raises `SurroundingsError` for one to be sent again."""
@@ -75,7 +89,7 @@ class UploadFunction:
             raise SurroundingsError("INTERNAL", "The classifier failed. The fault is logged.") from error
 
     def _handle(self, image: StoredObject, age: float | None) -> None:
-        if reason := self._reason_to_skip(image):
+        if reason := reason_to_skip(image, self._settings.result_suffix):
             _log_image(logging.INFO, "skipped", f"skipped: {reason}", image, age)
             return
         storage = self._storage()
@@ -86,45 +100,44 @@ class UploadFunction:
             return
         existing = results.look_up(image)
         standing = results.standing(image, existing)
-        if standing.settled:
-            _log_standing(standing, image, age)
-            return
-        try:
-            document = self._classify(storage, image)
-        except ObjectMissingError:
-            _log_image(logging.INFO, "gone", "gone or overwritten before it was read", image, age)
-            return
-        standing = results.write(image, document, existing)
-        if standing is not Standing.WRITTEN:
-            _log_standing(standing, image, age)
-        elif document["schema"] == RESULT_SCHEMA:
-            _log_image(logging.INFO, "classified", f"classified: {_answer(document)}", image, age)
-        else:
-            error = document["error"]
-            _log_image(logging.INFO, "refused", f"refused: {error['reason']} {error['message']}", image, age)
+        if not standing.settled:
+            try:
+                document = self._images.classify(storage, image)
+            except ObjectMissingError:
+                _log_image(logging.INFO, "gone", "gone or overwritten before it was read", image, age)
+                return
+            standing = results.write(image, document, existing)
+            if standing is Standing.WRITTEN:
+                _log_document(document, image, age)
+                if self._topic:
+                    attributes = marks(document["schema"], version, str(image.generation))
+                    self._topic().publish(one_line(document), attributes)
+                return
+            if self._topic:
+                existing = results.look_up(image)
+        _log_standing(standing, image, age)
+        if self._topic and standing is Standing.REPEATED and existing:
+            self._publish_stored(self._topic(), storage, existing)
 
-    def _reason_to_skip(self, image: StoredObject) -> str | None:
-        if image.address.name.endswith("/"):
-            return "a folder"
-        if image.address.name.endswith(self._settings.result_suffix) or is_result(image):
-            return "a result"
-        kind = image.content_type.partition(";")[0].strip().lower()
-        if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
-            return f"no image but {kind}"
-        return None
-
-    def _classify(self, storage: "Storage", image: StoredObject) -> ResultDocument | ErrorDocument:
-        """The image's document, be it a result or an error. Raises `ObjectMissingError` when the image is gone."""
-        source = Source(image.address.uri, str(image.generation), image.size)
-        most = self._settings.max_image_bytes
-        data = None
+    def _publish_stored(self, topic: "Topic", storage: "Storage", result: StoredObject) -> None:
+        """Publishes the document of a result that was written, though perhaps not published."""
         try:
-            self._classifier.check_size(image.size)
-            with self._bytes.reserve(most if image.content_encoding else image.size):
-                data = storage.read(image, most)
-                return self._classifier.classify(data, source=source)
+            line = storage.read(result, _MOST_MESSAGE_BYTES)
+        except ObjectMissingError:  # deleted, or replaced by one that is published itself
+            return
         except InputError as error:
-            return refusal(error, data, source)
+            fields = {"event": "not_published", "object": result.address.uri}
+            logger.error("%s is no document to publish: %s", result.address.uri, error, extra={"fields": fields})
+            return
+        topic.publish(line.rstrip(b"\n"), marks_of(result))
+
+
+def _log_document(document: ResultDocument | ErrorDocument, image: StoredObject, age: float | None) -> None:
+    if document["schema"] == RESULT_SCHEMA:
+        _log_image(logging.INFO, "classified", f"classified: {_answer(document)}", image, age)
+    else:
+        error = document["error"]
+        _log_image(logging.INFO, "refused", f"refused: {error['reason']} {error['message']}", image, age)
 
 
 def _answer(document: ResultDocument) -> str:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +135,22 @@ def test_photographs_decide_scale_and_order_and_int8_is_kept_where_its_bounds_ho
     quantized = run("quantize", "--model", tmp_path / "build" / "discs-7" / "float.onnx", *words[2:], "--out", again)
     assert "served in int8" in quantized
     assert again.read_bytes() == file.read_bytes()
+
+
+def test_a_model_gives_the_same_bytes_each_time_so_that_it_may_be_uploaded_again(own: Own, tmp_path: Path) -> None:
+    program = """
+import pathlib, sys
+from export import adapt, contract, convert, source_model
+model = adapt.adapt(source_model.load_source(sys.argv[1]))
+metadata = contract.Metadata("own", "1", ("a", "b", "c"), model.size, contract.Resize("stretch"), "discs")
+convert.convert(model, "raw", pathlib.Path(sys.argv[2]), metadata)
+"""
+    files = [tmp_path / f"{seed}.onnx" for seed in (1, 2)]
+    for seed, file in enumerate(files):
+        command = [sys.executable, "-c", program, str(own.model), str(file)]
+        environment = os.environ | {"PYTHONHASHSEED": str(seed)}
+        subprocess.run(command, cwd=FUNCTION.parent, env=environment, capture_output=True, check=True, timeout=120)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(

@@ -1,5 +1,6 @@
 """What the tests of the function share: the framework's own app, and pictures with real bytes."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from functions_framework import create_app
 from google.cloud import storage
 from PIL import Image
 
+from flowers import topic
 from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import EmulatedStorage
+from tests.function.failing_pubsub import FailingPubSub
+from tests.function.pubsub_emulator import Emulator
 from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +66,34 @@ def versioned(cloud: Cloud) -> Cloud:
     bucket.versioning_enabled = True
     bucket.create()
     return cloud._replace(bucket=bucket)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """Google's emulator; skips where it is not installed."""
+    if Emulator.program() is None:
+        pytest.skip("needs Google's Pub/Sub emulator: gcloud components install pubsub-emulator, and Java")
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingPubSub]:
+    """A Pub/Sub that fails as told, and a shortened patience with it."""
+    monkeypatch.setattr(topic, "_TIMEOUT", (0.5, 0.5))
+    retry = topic._RETRY.with_delay(initial=0.02, maximum=0.1, multiplier=2.0).with_timeout(1.0)
+    monkeypatch.setattr(topic, "_RETRY", retry)
+    with FailingPubSub() as running:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", running.host)
+        yield running
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What the function warns of, whether or not an entry point has set up its log."""
+    monkeypatch.setattr(logging.getLogger("flowers"), "propagate", True)
+    caplog.set_level(logging.WARNING, "flowers")
+    return caplog
 
 
 @pytest.fixture

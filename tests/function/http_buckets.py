@@ -1,5 +1,6 @@
 """Functions over HTTP with real buckets: to read images from, and to keep photos in."""
 
+import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -120,3 +121,15 @@ def held_storage() -> Iterator[HeldStorage]:
         yield held
     finally:
         held.go.set()
+
+
+def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
+    """The status of the server's answer; 0 while nothing answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.function.conftest import ROOT
+
+pytestmark = pytest.mark.bundled_model
 
 
 def test_it_names_the_flowers_of_the_data_set(client: FlaskClient, photos: list[Path]) -> None:

@@ -79,6 +79,7 @@ def test_the_evidence_lies_where_the_thing_is_however_the_photo_is_turned(
     assert (reply.document["image"]["width"], reply.document["image"]["height"]) == size
 
 
+@pytest.mark.bundled_model
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 @pytest.mark.parametrize("orientation", [1, 6, 7])
 def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
@@ -97,6 +98,7 @@ def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
     assert half.sum() > 0.8 * values.sum()
 
 
+@pytest.mark.bundled_model
 def test_the_maps_of_an_answer_are_those_whose_means_are_the_logits(client: FlaskClient, jpeg: bytes) -> None:
     reply = post(client, jpeg, query="heatmap=1&top=102")
 
@@ -127,6 +129,7 @@ def test_a_class_that_nothing_speaks_for_has_an_empty_map(value: float) -> None:
     assert heatmap(np.full((2, 2), value, np.float32), WHOLE)["values"] == [0, 0, 0, 0]
 
 
+@pytest.mark.bundled_model
 def test_nobody_gets_heat_maps_who_did_not_ask(client: FlaskClient, jpeg: bytes) -> None:
     plain, refused, asked = (post(client, jpeg, query=query) for query in ("", "heatmap=0", "heatmap=1"))
     assert set(plain.document) == set(refused.document) == set(asked.document)
@@ -158,6 +161,7 @@ def test_a_model_without_class_maps_says_why_there_are_none(tmp_path: Path, jpeg
     assert "heatmap_absent" not in plain.document
 
 
+@pytest.mark.bundled_model
 def test_the_archive_keeps_the_result_as_it_is_without_them(bucket: storage.Bucket, jpeg: bytes) -> None:
     settings = Settings(archive_bucket=bucket.name)
     client = client_of(HttpFunction(Classifier(settings), settings, Storage))

@@ -1,7 +1,5 @@
 """No answer waits for the archive or fails with it; what an archive that works was given is stored, also at the end."""
 
-import http.client
-import logging
 import os
 import signal
 import uuid
@@ -21,31 +19,13 @@ from tests.function.http_buckets import (
     new_photo,
     path_of,
     settle,
+    status_of,
     until,
     with_results,
 )
 from tests.function.http_contract import post
+from tests.function.http_warnings import fields_of, wait_for
 from tests.server_process import ServerProcess, framework, surroundings
-
-
-@pytest.fixture
-def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """What the function warns of, whether or not an entry point has set up its log."""
-    monkeypatch.setattr(logging.getLogger("flowers"), "propagate", True)
-    caplog.set_level(logging.WARNING, "flowers")
-    return caplog
-
-
-def wait_for(warnings: pytest.LogCaptureFixture, count: int) -> None:
-    """Waits until so many warnings are logged."""
-    until(lambda: len(warnings.records) >= count)
-    assert len(warnings.records) == count
-
-
-def fields_of(record: logging.LogRecord) -> dict[str, str]:
-    """The fields of a log entry."""
-    fields: dict[str, str] = record.__dict__["fields"]
-    return fields
 
 
 def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> None:
@@ -124,18 +104,6 @@ def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]
         yield server, port
     finally:
         server.kill()
-
-
-def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
-    """The status of the server's answer; 0 while nothing answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(method, path, body)
-        return connection.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        connection.close()
 
 
 def test_what_waits_when_the_instance_is_told_to_end_is_stored_before_it_does(

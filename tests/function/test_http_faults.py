@@ -191,6 +191,7 @@ def test_a_form_has_100_parts_at_most(client: FlaskClient) -> None:
         assert_refused(post(client, *multipart(*[part(b"x")] * count)), 400, "MALFORMED_REQUEST")
 
 
+@pytest.mark.bundled_model
 @pytest.mark.parametrize(
     "top", ["0", "-1", "103", "abc", "1.5", "", "%D9%A3", "1" + "0" * 30, "%2B5", "5%20", "1e1", "%FF"]
 )

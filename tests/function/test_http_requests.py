@@ -126,6 +126,7 @@ def test_json_in_utf16_and_with_a_byte_order_mark_is_understood(client: FlaskCli
         assert post(client, text.encode(encoding), "application/json").status == 200
 
 
+@pytest.mark.bundled_model
 def test_top_says_how_many_predictions_there_are(client: FlaskClient, jpeg: bytes) -> None:
     classes = len(ask(client, "GET", "/species").document["species"])
     every = predictions(post(client, jpeg, query=f"top={classes}"))
@@ -137,6 +138,7 @@ def test_top_says_how_many_predictions_there_are(client: FlaskClient, jpeg: byte
     assert predictions(post(client, *multipart(part(jpeg)), query="top=2")) == every[:2]
 
 
+@pytest.mark.bundled_model
 def test_lang_names_the_predictions_in_that_language(client: FlaskClient, jpeg: bytes) -> None:
     names = {species["label"]: species["names"] for species in ask(client, "GET", "/species").document["species"]}
     for query, language in (("", "en"), ("lang=en&top=102", "en"), ("lang=es&top=102", "es")):
@@ -156,6 +158,7 @@ def test_settings_give_the_defaults_and_the_openapi_document_tells_them(jpeg: by
     assert parameters["lang"]["schema"]["default"] == "es"
 
 
+@pytest.mark.bundled_model
 @pytest.mark.parametrize(("reject_below", "identified"), [(0.0, True), (1.0, False)])
 def test_below_the_threshold_no_species_is_identified_but_the_nearest_are_told(
     jpeg: bytes, reject_below: float, identified: bool

@@ -163,6 +163,7 @@ def test_inputs_and_outputs_that_are_not_by_the_contract_are_refused(tmp_path: P
         load(tmp_path, data)
 
 
+@pytest.mark.bundled_model
 def test_the_bundled_model_is_by_the_contract(bundled: Model) -> None:
     card = bundled.card
     assert len(card.labels) == len(set(card.labels)) == 102
@@ -170,6 +171,7 @@ def test_the_bundled_model_is_by_the_contract(bundled: Model) -> None:
     assert card.sha256 == hashlib.sha256(BUNDLED_MODEL.read_bytes()).hexdigest()
 
 
+@pytest.mark.bundled_model
 def test_logits_are_the_means_of_the_class_maps(bundled: Model, noise: Pixels) -> None:
     logits, maps = bundled.run(noise[:2])
     assert maps is not None

@@ -113,7 +113,7 @@ def test_the_readme_s_command_serves_every_form_of_request(server: Server, jpeg:
         server.request("POST", "/", form, {"Content-Type": form_type}),
         server.request("POST", "/", iter([form[:700], form[700:]]), {"Content-Type": form_type}),
         server.request("POST", "/", json_request(jpeg), {"Content-Type": "application/json"}),
-        server.request("POST", "/?top=5&lang=en", jpeg),
+        server.request("POST", "/?lang=en", jpeg),
     ]
     assert [reply.status for reply in replies] == [200] * len(replies)
     assert {reply.document["image"]["sha256"] for reply in replies} == {hashlib.sha256(jpeg).hexdigest()}

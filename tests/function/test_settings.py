@@ -14,6 +14,19 @@ BAD_BUCKETS = (
     *("a", "ab", f"{LONGEST}a", "Photos", "jardín", "my photos", "photos\n.x", "*", "photos:1", "photos/roses"),
     *("gs://photos", "https://photos", "-photos", "photos-", ".photos", "photos.", "_photos", "photos_"),
 )
+GOOD_TOPICS = (
+    "projects/my-project/topics/results",
+    "projects/123456789012/topics/abc",
+    "projects/example.org:my-project/topics/A._~+%-9",
+    f"projects/p/topics/{'t' * 255}",
+)
+BAD_TOPICS = (
+    *("results", "topics/results", "projects/my-project", "projects/my-project/topics/", "projects//topics/results"),
+    *("projects/my-project/topics/ab", "projects/my-project/topics/9results", "projects/my-project/topics/google-rs"),
+    *("projects/my-project/topics/a/b", "projects/my-project/topics/results:publish", "projects/My/topics/results"),
+    *("projects/my-project/subscriptions/results", "projects/my-project/topics/ré sults", "/projects/p/topics/results"),
+    *("projects/../topics/results", "projects/-p/topics/results", f"projects/p/topics/{'t' * 256}"),
+)
 GOOD_SUFFIXES = (
     *(".json", ".JSON", ".species.json", ".jpg.json", ".jsonl", "_result", "-flower", "_jpg", ".x", f".{'j' * 63}"),
 )
@@ -49,6 +62,7 @@ GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
     "PIXEL_BUDGET": ("pixel_budget", Settings.pixel_budget, {"1": 1, "200000000": 200_000_000}),
     "RESULT_SUFFIX": ("result_suffix", ".json", {text: text for text in GOOD_SUFFIXES}),
     "RESULT_BUCKET": ("result_bucket", None, {name: name for name in GOOD_BUCKETS}),
+    "RESULT_TOPIC": ("result_topic", None, {name: name for name in GOOD_TOPICS}),
     "ARCHIVE_BUCKET": ("archive_bucket", None, {name: name for name in GOOD_BUCKETS}),
     "ALLOWED_BUCKETS": (
         "allowed_buckets",
@@ -74,6 +88,7 @@ BAD: dict[str, tuple[str, ...]] = {
     "INFERENCE_THREADS": (*NO_WHOLE_NUMBER, "65"),
     "RESULT_SUFFIX": BAD_SUFFIXES,
     "RESULT_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
+    "RESULT_TOPIC": BAD_TOPICS,
     "ARCHIVE_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
     "ALLOWED_BUCKETS": (*BAD_BUCKETS, ",", "photos,", ",photos", "photos,,more", "photos;more", "photos,*"),
 }

@@ -24,6 +24,7 @@ def species() -> list[Species]:
     return [CATALOGUE.find(label) for label in LABELS]
 
 
+@pytest.mark.bundled_model
 def test_the_catalogue_lists_exactly_the_models_labels_in_their_order() -> None:
     entries = json.loads((ROOT / "function" / "flowers" / "species.json").read_text(encoding="utf-8"))
     assert [entry["label"] for entry in entries] == list(LABELS)
@@ -41,6 +42,7 @@ def test_no_two_species_share_a_name_and_none_is_empty(language: str) -> None:
     assert [name for name, count in Counter(name.casefold() for name in names).items() if count > 1] == []
 
 
+@pytest.mark.bundled_model
 def test_scientific_names_have_the_shape_of_scientific_names() -> None:
     shapeless = [
         entry["scientific_name"]

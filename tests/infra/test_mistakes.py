@@ -38,6 +38,69 @@ MISTAKES = [
     ("bigquery.tf", '"NEWLINE_DELIMITED_JSON"', '"CSV"', "over one-line JSON"),
     ("build.tf", "gcf-v2-sources-", "", "A build should read sources and no image"),
 ]
+# The same of what is off by default.
+MISTAKES_IN_STREAMING = [
+    (
+        "streaming.tf",
+        "= true # a newer function",
+        "= false # a newer function",
+        "fields that it does not know left out",
+    ),
+    (
+        "streaming.tf",
+        '"roles/bigquery.dataEditor"',
+        '"roles/bigquery.dataViewer"',
+        "should be able to write into the table",
+    ),
+    ("streaming.tf", '"roles/pubsub.subscriber"', '"roles/pubsub.viewer"', "to take dead letters out"),
+    ("streaming.tf", "http   = google_service_account.http.member", "", "Both functions should be allowed to publish"),
+    ("streaming.tf", 'ttl = ""', 'ttl = "2678400s"', "should not vanish"),
+    ("streaming.tf", "= !var.delete_images_on_destroy", "= false", "through a destroy"),
+    ("streaming.tf", "kms_key_name = var.kms_key", "", "The key should encrypt topics and table"),
+    ("streaming.tf", ", pubsub = local.pubsub_agent", "", "should be able to use the key"),
+    ("environment.tf", "topics/${local.results_topic}", "topics/results", "Both functions should be told the topic"),
+]
+MISTAKES_IN_BACKFILL = [
+    ("reconciliation.tf", '"roles/run.invoker"', '"roles/run.viewer"', "should be allowed to start this job alone"),
+    (
+        "reconciliation.tf",
+        "gs://${local.images_bucket}/**",
+        "gs://${local.results_bucket}/**",
+        "over the images bucket",
+    ),
+    ("reconciliation.tf", '"RESULT_TOPIC", ', "", "settings, and no topic"),
+    (
+        "reconciliation.tf",
+        "= google_service_account.reconciliation[",
+        "= google_service_account.scheduler[",
+        "The job should run as its own account",
+    ),
+    (
+        "backfill.tf",
+        "expression  = local.results_only.expression",
+        'expression  = "true"',
+        "write results and nothing else",
+    ),
+    (
+        "dataflow.tf",
+        "private_ip_google_access = true",
+        "private_ip_google_access = false",
+        "should reach Google's interfaces",
+    ),
+    (
+        "dataflow.tf",
+        "source_tags = ",
+        'source_ranges = ["0.0.0.0/0"]\n  source_tags = ',
+        "Only workers should reach workers",
+    ),
+    ("dataflow.tf", '"enforced"', '"inherited"', "temporary files should be private"),
+    (
+        "dataflow.tf",
+        '"roles/artifactregistry.reader"',
+        '"roles/artifactregistry.writer"',
+        "be able to read their container",
+    ),
+]
 # These are refused before a plan: file, what stands there, the mistake, command, what terraform says.
 BROKEN = {
     "a misspelled argument": (
@@ -71,15 +134,21 @@ def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
     path.write_text(text.replace(right, wrong), encoding="utf-8")
 
 
-def test_each_mistake_turns_a_test_of_the_plan_red(terraform: Terraform, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tests", "mistakes"),
+    [("defaults", MISTAKES), ("streaming", MISTAKES_IN_STREAMING), ("backfill", MISTAKES_IN_BACKFILL)],
+)
+def test_each_mistake_turns_a_test_of_the_plan_red(
+    terraform: Terraform, tmp_path: Path, tests: str, mistakes: list[tuple[str, str, str, str]]
+) -> None:
     """All at once, because a run takes seconds; each has to be told by its own message."""
     copy = terraform.copy(tmp_path / "copy")
-    for file, right, wrong, _ in MISTAKES:
+    for file, right, wrong, _ in mistakes:
         _mistake(copy, file, right, wrong)
-    done = copy.run("test", "-no-color", "-filter=tests/defaults.tftest.hcl")
+    done = copy.run("test", "-no-color", f"-filter=tests/{tests}.tftest.hcl")
     assert done.returncode != 0
     output = " ".join(done.stdout.split())
-    assert [message for *_, message in MISTAKES if message not in output] == []
+    assert [message for *_, message in mistakes if message not in output] == []
 
 
 @pytest.mark.parametrize("mistake", BROKEN)

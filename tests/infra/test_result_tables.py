@@ -1,6 +1,7 @@
 """The table's columns are those of the documents, and the view has one row an image."""
 
 import json
+import re
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
@@ -106,12 +107,25 @@ def _duckdb_type(column: dict[str, Any]) -> str:
     return f"{name}[]" if column.get("mode") == "REPEATED" else name
 
 
-def _rows(folder: Path, documents: dict[str, Any]) -> list[dict[str, Any]]:
+def _view(file: str) -> str:
+    """The SQL of the view that a file of infra/ makes: over `documents`, with the buckets `garden` and `results`."""
+    text = (INFRA / file).read_text(encoding="utf-8")
+    (call,) = re.findall(r'templatefile\("\$\{path.module\}/classifications.sql", \{\n(.*?)\n    \}\)', text, re.DOTALL)
+    given = dict(re.findall(r'^ *(\w+) += "(.*)"$', call, re.MULTILINE)) | {"documents": "documents"}
+    sql = (INFRA / "classifications.sql").read_text(encoding="utf-8")
+    values = {"local.images_bucket": "garden", "local.results_bucket": "results", "var.result_suffix": ".json"}
+    for name, value in (given | values).items():
+        sql = sql.replace(f"${{{name}}}", value)
+    assert "${" not in sql
+    return sql
+
+
+def _rows(folder: Path, documents: dict[str, Any], file: str = "bigquery.tf") -> list[dict[str, Any]]:
     """What the view shows of documents in a bucket; DuckDB stands in for BigQuery, the SQL put into its dialect."""
     duckdb, sqlglot = pytest.importorskip("duckdb"), pytest.importorskip("sqlglot")
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
-    sql = (INFRA / "classifications.sql").read_text(encoding="utf-8").replace("${documents}", "documents")
+    sql = _view(file)
     with duckdb.connect() as connection:
         columns = {column["name"]: _duckdb_type(column) for column in COLUMNS}
         # No parameters: a prepared statement takes none here. The names are this test's own.
@@ -146,6 +160,35 @@ def test_the_view_has_one_row_an_image_with_its_first_prediction(tmp_path: Path)
     assert rose["model_version"] == "1.0.0"
     assert rose["classified_at"].isoformat().startswith("2026-11-22T11:00:00")
     assert rose["document_uri"].endswith("rose.jpg.old.json")
+
+
+def test_the_streamed_view_has_one_row_an_image_however_often_it_was_published(tmp_path: Path) -> None:
+    rose, sent = _image("gs://garden/roses/rose.jpg", "10"), _image(None)
+    messages = [
+        _result(rose, "rose", "2026-11-22T12:00:00.000Z"),
+        _result(_image("gs://garden/roses/rose.jpg", "9"), "old rose", "2026-11-22T12:00:01.000Z"),
+        _result(rose, "rose", "2026-11-22T12:00:00.000Z"),  # published again
+        _result(rose, "rose by a newer model", "2026-11-22T12:00:02.000Z"),
+        _error(_image("gs://garden/note.txt", "3"), "2026-11-22T12:00:00.000Z"),
+        _error(_image("gs://garden/note.txt", "3"), "2026-11-22T12:00:00.000Z"),
+        # The same photo sent twice over HTTPS, the first published twice: two rows.
+        _result(sent, "canna lily", "2026-11-22T12:00:00.000Z"),
+        _result(sent, "canna lily", "2026-11-22T12:00:00.000Z"),
+        _result(sent, "canna lily", "2026-11-22T12:00:05.000Z"),
+        _result(_image("gs://elsewhere/rose.jpg", "4"), "rose", "2026-11-22T12:00:00.000Z"),
+    ]
+    rows = _rows(tmp_path, {f"{number}.json": message for number, message in enumerate(messages)}, "streaming.tf")
+    found = [(row["image_uri"], row["generation"], row["label"], row["document_uri"]) for row in rows]
+    assert sorted(found, key=str) == sorted(
+        [
+            ("gs://garden/roses/rose.jpg", "10", "rose by a newer model", "gs://results/roses/rose.jpg.json"),
+            ("gs://garden/note.txt", "3", None, "gs://results/note.txt.json"),
+            (None, None, "canna lily", None),
+            (None, None, "canna lily", None),
+            ("gs://elsewhere/rose.jpg", "4", "rose", None),
+        ],
+        key=str,
+    )
 
 
 def test_the_view_selects_the_schemas_that_documents_have() -> None:

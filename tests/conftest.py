@@ -1,0 +1,22 @@
+"""Tests of the bundled model are skipped where another one is in its place, as README's "Use your own model" has it."""
+
+import json
+
+import pytest
+
+from flowers.model import Model
+from flowers.settings import BUNDLED_MODEL
+from tests.server_process import MAIN
+
+REPORT = MAIN.parents[1] / "export" / "reports" / "evaluation.json"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what is marked `bundled_model` when the file under `function/` has another name than the reports."""
+    about_ours = [item for item in items if item.get_closest_marker("bundled_model")]
+    if not about_ours:
+        return
+    ours, served = json.loads(REPORT.read_text(encoding="utf-8"))["model"]["name"], Model(BUNDLED_MODEL).card.name
+    if served != ours:
+        for item in about_ours:
+            item.add_marker(pytest.mark.skip(reason=f"about the model {ours}, but {served} is served"))
