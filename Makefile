@@ -3,11 +3,12 @@ PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
 NAME ?= flowers
+FUNCTION ?= function
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
-    lint bench bench-backfill load sizing export backfill-source backfill-image plan deploy smoke
+    lint bench bench-backfill load sizing export backfill-source backfill-image plan deploy smoke profile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -83,6 +84,8 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
 	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench
 
+profile: .venv/serve/ready ## write where the time of a start and of a photo goes (FUNCTION=folder: print that of another)
+	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile.txt)
 
 tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/export/ready
 	@mkdir -p $(@D)
