@@ -5,7 +5,7 @@ DATA ?= ../shared/flowers102
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load plan deploy smoke lint export bench
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load scale plan deploy smoke lint export bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraf
 
 load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
 	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
+
+scale: .venv/test/ready ## simulate 10^4 to 10^9 images a day, and write the tables of infra/SCALE.md
+	.venv/test/bin/python -m tests.bench.scale
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))

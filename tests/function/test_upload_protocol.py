@@ -3,6 +3,7 @@
 fake-gcs-server honours preconditions on writes only; the function needs none on reads, which name their generation.
 """
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def test_no_result_found_then_it_is_written(cloud: Cloud) -> None:
     assert watched.calls == ["look_up", "read", "write"]
     assert names(bucket) == ["rose.jpg", "rose.jpg.json"]
     assert picture_of(image) == "new"
+
+
+def test_an_image_takes_three_requests_of_storage(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    """What infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
+    bucket, instance, _, _ = cloud
+    image = put(bucket, "rose.jpg", NEW)
+    with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
+        assert event_of(instance, image) == "classified"
+    sent = [record.getMessage() for record in caplog.records if record.name == "urllib3.connectionpool"]
+    assert [line.split('"')[1].split()[0] for line in sent if '"' in line] == ["GET", "GET", "POST"]
 
 
 def test_a_result_of_an_older_generation_is_replaced(cloud: Cloud) -> None:
