@@ -2,13 +2,15 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= ../shared/flowers102
+NAME ?= flowers
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak test-load infra-test load scale plan deploy smoke lint export bench
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
+    lint bench load sizing scale export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 serve: .venv/serve/ready ## serve the bundled model on http://localhost:$(PORT)
 	@echo "Serving on http://localhost:$(PORT) (Ctrl-C ends it). Try: curl --data-binary @flower.jpg http://localhost:$(PORT)/"
@@ -18,30 +20,36 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill
 
 test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
 	.venv/browser/bin/python -m pytest tests/browser
+
+test-backfill: .venv/backfill/ready ## run the tests of the backfill (installs Apache Beam)
+	.venv/backfill/bin/python -m pytest tests/backfill
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
-test-load: .venv/load/ready ## run the short load test
-	.venv/load/bin/python -m pytest tests/bench -s
+test-load: .venv/load/ready ## run the short load test, and sizing as it is called
+	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
 
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
-	.venv/test/bin/mypy function/main.py function/flowers export tests
+	.venv/test/bin/mypy function/main.py function/flowers function/backfill.py function/backfill_job export tests
 
 infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
 	.venv/infra/bin/python -m pytest tests/infra -s
 
 load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
 	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
+
+sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
+	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
 
 scale: .venv/test/ready ## simulate 10^4 to 10^9 images a day, and write the tables of infra/SCALE.md
 	.venv/test/bin/python -m tests.bench.scale
@@ -53,6 +61,18 @@ plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-
 
 deploy: ## apply the plan that `make plan` showed
 	terraform -chdir=infra apply -input=false flowers.tfplan
+
+backfill-source: ## gather what the containers of function/backfill.py are made of, in infra/.build/backfill
+	rm -rf infra/.build/backfill && mkdir -p infra/.build && cp -R function infra/.build/backfill && cp infra/dataflow.Dockerfile infra/.build/backfill/
+	find infra/.build/backfill -name __pycache__ -prune -exec rm -rf {} + && mv infra/.build/backfill/backfill-requirements.txt infra/.build/backfill/requirements.txt
+
+backfill-image: backfill-source ## build them in Cloud Build, for the next plan: make backfill-image PROJECT=my-project REGION=europe-west1
+	$(if $(and $(PROJECT),$(REGION)),,$(error PROJECT or REGION is missing: name those of infra/terraform.tfvars))
+	tag=$$(cd infra/.build/backfill && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-16) && \
+	gcloud builds submit infra/.build/backfill --config=infra/backfill-image.yaml --project=$(PROJECT) --region=$(REGION) --suppress-logs \
+	  --gcs-source-staging-dir=gs://$(PROJECT)-$(NAME)-source/backfill --service-account=projects/$(PROJECT)/serviceAccounts/$(NAME)-build@$(PROJECT).iam.gserviceaccount.com \
+	  --substitutions=_REPOSITORY=$(REGION)-docker.pkg.dev/$(PROJECT)/$(NAME)-functions,_TAG=$$tag && \
+	echo "backfill_tag = \"$$tag\"" > infra/backfill.auto.tfvars
 
 smoke: .venv/test/ready ## ask a deployment for a flower: make smoke URL=https://… BUCKET=my-images (or one of the two)
 	.venv/test/bin/python -m tests.smoke $(if $(URL),--url $(URL)) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(RESULTS),--results $(RESULTS)) $(if $(SUFFIX),--suffix $(SUFFIX))
@@ -71,6 +91,7 @@ tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/expo
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
+.venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load-requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
@@ -85,6 +106,7 @@ $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
+.venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt

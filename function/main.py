@@ -10,6 +10,7 @@ from cloudevents.http.event import CloudEvent
 
 from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
+from flowers.connections import keep_connections
 from flowers.http_function import HttpFunction
 from flowers.log import configure_logging
 from flowers.settings import Settings
@@ -39,6 +40,7 @@ def _topic(name: str) -> "Topic":
 _settings = Settings.from_environment(os.environ)
 configure_logging(_settings.log_level)
 return_large_blocks()
+keep_connections()
 _classifier = Classifier(_settings)
 _result_topic = functools.partial(_topic, _settings.result_topic) if _settings.result_topic else None
 _http_function = HttpFunction(_classifier, _settings, _storage, _result_topic)

@@ -152,7 +152,7 @@ locals {
         ```
       EOT
     }
-  }, var.streaming ? { dead_letters = local.dead_letters_alert } : {})
+  }, var.streaming ? { dead_letters = local.dead_letters_alert } : {}, var.reconciliation == null ? {} : { reconciliation = local.reconciliation_alert })
 
   dead_letters_alert = {
     title         = "documents do not reach BigQuery"
@@ -185,6 +185,33 @@ locals {
       gcloud pubsub subscriptions pull ${local.dead_letters} --project=${var.project_id} --limit=1000 --auto-ack \
         --format='value(message.data.decode(base64))' > dead-letters.json
       bq load --source_format=NEWLINE_DELIMITED_JSON --ignore_unknown_values '${var.project_id}:${google_bigquery_dataset.results.dataset_id}.${local.streamed_documents}' dead-letters.json
+      ```
+    EOT
+  }
+
+  reconciliation_alert = {
+    title         = "the reconciliation failed"
+    severity      = "WARNING"
+    duration      = "0s"
+    query         = <<-EOT
+      sum(increase(run_googleapis_com:job_completed_execution_count{${local.of_reconciliation},result="failed"}[1h])) > 0
+    EOT
+    documentation = <<-EOT
+      The job `${var.name}-reconciliation` ended without having classified all images that have no result. It goes on where it stopped when it is
+      run again, and what it did stays done.
+
+      1. Read why: its last lines are a summary, or say which setting is at fault.
+
+      ```
+      gcloud logging read 'resource.type="cloud_run_job" AND resource.labels.job_name="${var.name}-reconciliation"' \
+        --project=${var.project_id} --freshness=2d --limit=40
+      ```
+
+      2. "Memory limit exceeded": raise `memory` in `reconciliation`. The time ran out: raise `timeout_hours` or `cpu`, or use Dataflow.
+      3. Run it again, and wait for its end:
+
+      ```
+      gcloud run jobs execute ${var.name}-reconciliation --project=${var.project_id} --region=${var.region} --wait
       ```
     EOT
   }

@@ -13,9 +13,10 @@ locals {
   of_http   = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\",service_name=\"${local.http_service}\""
   of_upload = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\",service_name=\"${local.upload_service}\""
   # Eventarc names topic and subscription after the region and the function, with numbers that it makes up.
-  of_topic        = "monitored_resource=\"pubsub_topic\",topic_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
-  of_subscription = "monitored_resource=\"pubsub_subscription\",subscription_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
-  of_dead_letters = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${local.dead_letters}\""
+  of_topic          = "monitored_resource=\"pubsub_topic\",topic_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
+  of_subscription   = "monitored_resource=\"pubsub_subscription\",subscription_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
+  of_reconciliation = "monitored_resource=\"cloud_run_job\",location=\"${var.region}\",job_name=\"${var.name}-reconciliation\""
+  of_dead_letters   = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${local.dead_letters}\""
 
   upload_events = "logging_googleapis_com:user_${local.upload_events_metric}{${local.of_upload}"
 }

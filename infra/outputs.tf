@@ -45,6 +45,18 @@ output "result_topic" {
   value       = one([for topic in google_pubsub_topic.results : topic.id])
 }
 
+output "dataflow_options" {
+  description = "What function/backfill.py is given to run on Dataflow: python function/backfill.py --input 'gs://BUCKET/**' $(terraform -chdir=infra output -raw dataflow_options)"
+  value = one([for account in google_service_account.dataflow : join(" ", [
+    "--runner DataflowRunner --project ${var.project_id} --region ${var.region}",
+    "--temp_location gs://${google_storage_bucket.dataflow["backfill"].name}/temp",
+    "--staging_location gs://${google_storage_bucket.dataflow["backfill"].name}/staging",
+    "--service_account_email ${account.email}",
+    "--subnetwork regions/${var.region}/subnetworks/${google_compute_subnetwork.dataflow["backfill"].name} --no_use_public_ips",
+    "--sdk_container_image ${local.backfill_images}/backfill-dataflow:${var.backfill_tag} --sdk_location container",
+  ])])
+}
+
 output "functions" {
   description = "The functions, which are Run services of the same names"
   value       = { http = google_cloudfunctions2_function.http.name, upload = google_cloudfunctions2_function.upload.name }
@@ -53,10 +65,13 @@ output "functions" {
 output "service_accounts" {
   description = "The accounts, by role"
   value = {
-    build    = google_service_account.build.email
-    http     = google_service_account.http.email
-    pipeline = one(google_service_account.pipeline[*].email)
-    trigger  = google_service_account.trigger.email
-    upload   = google_service_account.upload.email
+    build          = google_service_account.build.email
+    dataflow       = one([for account in google_service_account.dataflow : account.email])
+    http           = google_service_account.http.email
+    pipeline       = one(google_service_account.pipeline[*].email)
+    reconciliation = one([for account in google_service_account.reconciliation : account.email])
+    scheduler      = one([for account in google_service_account.scheduler : account.email])
+    trigger        = google_service_account.trigger.email
+    upload         = google_service_account.upload.email
   }
 }

@@ -4,7 +4,11 @@ locals {
   pipeline_roles = var.pipeline ? toset([
     "roles/artifactregistry.admin",
     "roles/bigquery.dataOwner",
+    "roles/cloudbuild.builds.editor",
     "roles/cloudfunctions.admin",
+    "roles/cloudscheduler.admin",
+    "roles/compute.networkAdmin",
+    "roles/compute.securityAdmin",
     "roles/eventarc.admin",
     "roles/iam.roleAdmin",
     "roles/iam.serviceAccountAdmin",

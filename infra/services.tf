@@ -19,6 +19,8 @@ locals {
       "run.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.dataflow ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],
+    var.reconciliation == null ? [] : ["cloudscheduler.googleapis.com"],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
   )

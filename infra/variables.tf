@@ -52,6 +52,17 @@ variable "archive_photos" {
   nullable    = false
 }
 
+variable "backfill_tag" {
+  description = "What the containers that `reconciliation` and `dataflow` run are called by; `make backfill-image` builds them and writes this into backfill.auto.tfvars. null: not built yet."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backfill_tag == null || can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.backfill_tag))
+    error_message = "backfill_tag should be the tag of a container, as make backfill-image writes it."
+  }
+}
+
 variable "bucket_location" {
   description = "Where the buckets and the BigQuery dataset lie: a region, or the multi-region us or eu. null: `region`."
   type        = string
@@ -81,6 +92,18 @@ variable "budget" {
   }
 }
 
+variable "dataflow" {
+  description = "true makes what function/backfill.py needs on Dataflow, for buckets that one machine is too slow for: an account, a bucket for temporary files, a private network."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.dataflow || var.backfill_tag != null
+    error_message = "dataflow needs backfill_tag. Build its container first: make backfill-image PROJECT=… REGION=…"
+  }
+}
+
 variable "delete_images_on_destroy" {
   description = "true lets `terraform destroy` delete all images, results, archived photos and streamed documents. It has to be applied before the destroy. false: destroy stops at a bucket that is not empty."
   type        = bool
@@ -88,16 +111,17 @@ variable "delete_images_on_destroy" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "http" {
   description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 60)
+    timeout_seconds = optional(number, 90)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 6)
     ingress         = optional(string, "ALLOW_ALL")
   })
   default  = {}
@@ -105,11 +129,20 @@ variable "http" {
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.http.memory))
-    error_message = "memory in http should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in http should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.http.cpu)
     error_message = "cpu in http should be 1, 2, 4, 6 or 8: less than one takes a single request at a time."
+  }
+  validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.http.cpu] &&
+      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.http.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in http should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
     condition     = var.http.concurrency >= 1 && var.http.concurrency <= 1000
@@ -202,6 +235,39 @@ variable "project_id" {
   }
 }
 
+variable "reconciliation" {
+  description = "Runs function/backfill.py over the images bucket by a schedule (cron, in time_zone), for what events lost: cpus, memory, and the hours that it may take. null: never."
+  type = object({
+    schedule      = optional(string, "0 3 * * *")
+    time_zone     = optional(string, "Etc/UTC")
+    cpu           = optional(number, 2)
+    memory        = optional(string, "4Gi")
+    timeout_hours = optional(number, 24)
+  })
+  default = null
+
+  validation {
+    condition     = var.reconciliation == null || var.backfill_tag != null
+    error_message = "reconciliation needs backfill_tag. Build its container first: make backfill-image PROJECT=… REGION=…"
+  }
+  validation {
+    condition     = var.reconciliation == null || can(regex("^\\S+( \\S+){4}$", var.reconciliation.schedule))
+    error_message = "schedule in reconciliation should have the five fields of cron, for example \"0 3 * * *\" for three o'clock each night."
+  }
+  validation {
+    condition     = var.reconciliation == null || try(contains([1, 2, 4, 6, 8], var.reconciliation.cpu), false)
+    error_message = "cpu in reconciliation should be 1, 2, 4, 6 or 8."
+  }
+  validation {
+    condition     = var.reconciliation == null || can(regex("^[1-9][0-9]?Gi$", var.reconciliation.memory))
+    error_message = "memory in reconciliation should be whole Gi, for example 4Gi."
+  }
+  validation {
+    condition     = var.reconciliation == null || try(var.reconciliation.timeout_hours >= 1 && var.reconciliation.timeout_hours <= 168, false)
+    error_message = "timeout_hours in reconciliation should be from 1 to 168, the most that a job may take."
+  }
+}
+
 variable "region" {
   description = "The region of the functions, for example europe-west1."
   type        = string
@@ -251,27 +317,37 @@ variable "streaming" {
   nullable    = false
 }
 
+# The defaults are what `make sizing` recommends for its usual numbers.
 variable "upload" {
   description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
   type = object({
-    memory          = optional(string, "1Gi")
+    memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
     threads         = optional(number)
-    timeout_seconds = optional(number, 180)
+    timeout_seconds = optional(number, 120)
     min_instances   = optional(number, 0)
-    max_instances   = optional(number, 10)
+    max_instances   = optional(number, 3)
   })
   default  = {}
   nullable = false
 
   validation {
     condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.upload.memory))
-    error_message = "memory in upload should be 512Mi or whole Gi, for example 1Gi."
+    error_message = "memory in upload should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)
     error_message = "cpu in upload should be 1, 2, 4, 6 or 8: less than one takes a single event at a time."
+  }
+  validation {
+    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    condition = try(
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.upload.cpu] &&
+      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.upload.cpu],
+      true # another rule refuses it
+    )
+    error_message = "memory in upload should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
     condition     = var.upload.concurrency >= 1 && var.upload.concurrency <= 1000

@@ -6,7 +6,9 @@ writes it all down; `heatmap` says where in the photo the evidence lies.
 
 Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
 `page` is what a browser gets; in the `background`, `archive` keeps photos and `publisher` publishes documents.
-`upload_function` handles events: `storage_event` reads them, `results` decides who may write a result. Both reach Cloud
-Storage through `storage`, in terms of `stored_object`, and Pub/Sub through `topic`.
-Beside them stand `settings`, `log`, `errors`, and `allocator`, which has freed memory given back.
+`upload_function` handles events: `storage_event` reads them, `results` decides who may write a result, `stored_image`
+does what the backfill of a whole bucket (`../backfill.py`) does alike. Both reach Cloud Storage through `storage`, in
+terms of `stored_object`, and Pub/Sub through `topic`.
+Beside them stand `settings`, `log`, `errors`, and what the server is told: `allocator` has it give freed memory back,
+`connections` has it keep connections open.
 """

@@ -18,14 +18,10 @@ instance was faster, or it was this one's own write whose answer got lost.
 """
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from .document import ErrorDocument, ResultDocument, one_line
 from .errors import SurroundingsError
-from .stored_object import ObjectAddress, PreconditionFailedError, StoredObject, read_count
-
-if TYPE_CHECKING:
-    from .storage import Storage
+from .stored_object import ObjectAddress, ObjectStore, PreconditionFailedError, StoredObject, read_count
 
 GENERATION, MODEL_VERSION, SCHEMA = "source-generation", "model-version", "result-schema"
 _ATTEMPTS = 5
@@ -68,7 +64,7 @@ def is_result(stored: StoredObject) -> bool:
 class Results:
     """The result objects of images, as one model version writes them."""
 
-    def __init__(self, storage: "Storage", suffix: str, bucket: str | None, model_version: str) -> None:
+    def __init__(self, storage: ObjectStore, suffix: str, bucket: str | None, model_version: str) -> None:
         """`suffix` is appended to the image's name; `bucket` is None for the image's own."""
         self._storage = storage
         self._suffix = suffix

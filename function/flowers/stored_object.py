@@ -1,9 +1,10 @@
 """An object in Cloud Storage as the core sees it; the library that talks to it stays in `storage`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 # https://cloud.google.com/storage/docs/buckets#naming (2026): names with dots may have 222 characters.
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -50,6 +51,33 @@ class ObjectMissingError(Exception):
 
 class PreconditionFailedError(Exception):
     """The object has another generation than the write was made for."""
+
+
+class ObjectStore(Protocol):
+    """Where objects lie: a bucket, or what is treated like one. `storage.Storage` documents the methods.
+
+    Each raises `SurroundingsError` when the place is out of reach or refuses.
+    """
+
+    def look_up(self, address: ObjectAddress) -> StoredObject | None:
+        """The live generation of an object, or None where there is none."""
+
+    def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
+        """The objects whose names begin with `prefix`, by name; with a `delimiter`, folders come as texts."""
+
+    def read(self, stored: StoredObject, most: int) -> bytes:
+        """The bytes of exactly this generation, at most `most`."""
+
+    def write(
+        self,
+        address: ObjectAddress,
+        data: bytes,
+        content_type: str,
+        expected: int,
+        metadata: Mapping[str, str] | None = None,
+        cache_control: str | None = None,
+    ) -> int:
+        """Writes an object in place of the generation `expected` (0: none) and returns its generation."""
 
 
 def read_count(value: object) -> int | None:

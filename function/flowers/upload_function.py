@@ -33,25 +33,21 @@ from cloudevents.http.event import CloudEvent
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from .budget import Budget
-from .classifier import Classifier, Source, refusal
+from .classifier import Classifier
 from .document import RESULT_SCHEMA, ErrorDocument, ResultDocument, one_line
 from .errors import InputError, SurroundingsError
-from .results import Results, Standing, is_result, marks, marks_of
+from .results import Results, Standing, marks, marks_of
 from .settings import Settings
 from .storage_event import MalformedEventError, age_seconds, read_event
+from .stored_image import StoredImageClassifier, reason_to_skip
 from .stored_object import ObjectMissingError, StoredObject, is_object_name
 
 if TYPE_CHECKING:
     from .storage import Storage
     from .topic import Topic
 
-# Types that claim nothing; the second is what other clouds write.
-_UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
 # https://cloud.google.com/pubsub/quotas#resource_limits (2026)
 _MOST_MESSAGE_BYTES = 10_000_000
-# As many of the largest images may be in memory at once, still encoded.
-_IMAGES_IN_MEMORY = 4
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +67,7 @@ class UploadFunction:
         self._settings = settings
         self._storage = storage
         self._topic = topic
-        self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes)
+        self._images = StoredImageClassifier(classifier, settings)
 
     def __call__(self, event: CloudEvent) -> None:
         """Handles one event; returning acknowledges it. Raises `SurroundingsError` for one to be sent again."""
@@ -93,7 +89,7 @@ class UploadFunction:
             raise SurroundingsError("INTERNAL", "The classifier failed. The fault is logged.") from error
 
     def _handle(self, image: StoredObject, age: float | None) -> None:
-        if reason := self._reason_to_skip(image):
+        if reason := reason_to_skip(image, self._settings.result_suffix):
             _log_image(logging.INFO, "skipped", f"skipped: {reason}", image, age)
             return
         storage = self._storage()
@@ -106,7 +102,7 @@ class UploadFunction:
         standing = results.standing(image, existing)
         if not standing.settled:
             try:
-                document = self._classify(storage, image)
+                document = self._images.classify(storage, image)
             except ObjectMissingError:
                 _log_image(logging.INFO, "gone", "gone or overwritten before it was read", image, age)
                 return
@@ -134,29 +130,6 @@ class UploadFunction:
             logger.error("%s is no document to publish: %s", result.address.uri, error, extra={"fields": fields})
             return
         topic.publish(line.rstrip(b"\n"), marks_of(result))
-
-    def _reason_to_skip(self, image: StoredObject) -> str | None:
-        if image.address.name.endswith("/"):
-            return "a folder"
-        if image.address.name.endswith(self._settings.result_suffix) or is_result(image):
-            return "a result"
-        kind = image.content_type.partition(";")[0].strip().lower()
-        if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
-            return f"no image but {kind}"
-        return None
-
-    def _classify(self, storage: "Storage", image: StoredObject) -> ResultDocument | ErrorDocument:
-        """The image's document, be it a result or an error. Raises `ObjectMissingError` when the image is gone."""
-        source = Source(image.address.uri, str(image.generation), image.size)
-        most = self._settings.max_image_bytes
-        data = None
-        try:
-            self._classifier.check_size(image.size)
-            with self._bytes.reserve(most if image.content_encoding else image.size):
-                data = storage.read(image, most)
-                return self._classifier.classify(data, source=source)
-        except InputError as error:
-            return refusal(error, data, source)
 
 
 def _log_document(document: ResultDocument | ErrorDocument, image: StoredObject, age: float | None) -> None:

@@ -100,10 +100,10 @@ run "nothing_but_project_and_region" {
     condition = alltrue([
       for function in [google_cloudfunctions2_function.http, google_cloudfunctions2_function.upload] :
       function.service_config[0].max_instance_request_concurrency == 8 && function.service_config[0].environment_variables["THREADS"] == "8" &&
-      function.service_config[0].available_memory == "1Gi" && function.service_config[0].available_cpu == "1" &&
-      function.service_config[0].min_instance_count == 0 && function.service_config[0].max_instance_count == 10
-    ])
-    error_message = "An instance should take 8 requests with as many threads, one cpu and 1 GiB; idle, none should run."
+      function.service_config[0].available_memory == "2Gi" && function.service_config[0].available_cpu == "1" &&
+      function.service_config[0].min_instance_count == 0
+    ]) && google_cloudfunctions2_function.http.service_config[0].max_instance_count == 6 && google_cloudfunctions2_function.upload.service_config[0].max_instance_count == 3
+    error_message = "An instance should take 8 requests with as many threads, one cpu and 2 GiB; idle, none should run, and no more than `make sizing` recommends."
   }
   assert {
     condition     = google_cloudfunctions2_function.http.service_config[0].service_account_email == "http@" && google_cloudfunctions2_function.upload.service_config[0].service_account_email == "upload@"
@@ -239,6 +239,10 @@ run "nothing_but_project_and_region" {
   assert {
     condition     = length(google_pubsub_topic.results) + length(google_pubsub_subscription.results) + length(google_bigquery_table.streamed_documents) + length(google_pubsub_topic_iam_member.functions_publish) == 0
     error_message = "Nothing should be streamed that was not asked for."
+  }
+  assert {
+    condition     = length(google_cloud_run_v2_job.reconciliation) + length(google_cloud_scheduler_job.reconciliation) + length(google_service_account.dataflow) + length(google_storage_bucket.dataflow) + length(google_compute_network.dataflow) + length(google_storage_bucket_iam_member.backfill_writes_results) == 0
+    error_message = "Nothing should be scheduled or made for Dataflow that was not asked for."
   }
 
   # Tables and monitoring.

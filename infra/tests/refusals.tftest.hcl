@@ -17,6 +17,7 @@ run "refused_1" {
     alert_emails         = ["not an address"]
     alert_thresholds     = { error_ratio = 0 }
     allowed_buckets      = ["gs://bucket"]
+    backfill_tag         = "a tag"
     budget               = { billing_account = "mine", monthly_amount = 20 }
     cors_allow_origin    = "app.example.org"
     default_language     = "fr"
@@ -46,6 +47,7 @@ run "refused_1" {
     var.alert_emails,
     var.alert_thresholds,
     var.allowed_buckets,
+    var.backfill_tag,
     var.budget,
     var.cors_allow_origin,
     var.default_language,
@@ -83,12 +85,14 @@ run "refused_2" {
     alert_thresholds  = { memory_share = 1 }
     budget            = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 0.5 }
     cors_allow_origin = "https://a.example, https://b.example"
+    dataflow          = true
     http              = { cpu = 0.5 }
     inference_threads = 65
     invokers          = ["ana@example.org"]
     kms_key           = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k"
     model_path        = "gs://bucket/model.keras"
     name              = "a-name-that-is-too-long"
+    reconciliation    = {}
     reject_below      = -0.1
     result_suffix     = "json"
     runtime           = "python310"
@@ -101,12 +105,14 @@ run "refused_2" {
     var.alert_thresholds,
     var.budget,
     var.cors_allow_origin,
+    var.dataflow,
     var.http,
     var.inference_threads,
     var.invokers,
     var.kms_key,
     var.model_path,
     var.name,
+    var.reconciliation,
     var.reject_below,
     var.result_suffix,
     var.runtime,
@@ -129,6 +135,8 @@ run "refused_3" {
     alert_thresholds = { latency_seconds = 0 }
     http             = { concurrency = 0 }
     invokers         = ["allAuthenticatedUsers"]
+    backfill_tag     = "0123456789abcdef"
+    reconciliation   = { cpu = 3 }
     result_suffix    = ".jpg"
     upload           = { concurrency = 1001 }
   }
@@ -139,6 +147,7 @@ run "refused_3" {
     var.alert_thresholds,
     var.http,
     var.invokers,
+    var.reconciliation,
     var.result_suffix,
     var.upload,
   ]
@@ -155,6 +164,8 @@ run "refused_4" {
     bucket_location  = "nam4"
     alert_thresholds = { retry_age_minutes = 1440 }
     http             = { threads = 0 }
+    backfill_tag     = "0123456789abcdef"
+    reconciliation   = { memory = "512Mi" }
     result_suffix    = ".result.JPEG"
     upload           = { threads = 0 }
   }
@@ -163,6 +174,7 @@ run "refused_4" {
     var.bucket_location,
     var.alert_thresholds,
     var.http,
+    var.reconciliation,
     var.result_suffix,
     var.upload,
   ]
@@ -176,13 +188,16 @@ run "refused_5" {
   }
 
   variables {
-    http          = { timeout_seconds = 3601 }
-    result_suffix = ".a/b"
-    upload        = { timeout_seconds = 119 }
+    http           = { timeout_seconds = 3601 }
+    backfill_tag   = "0123456789abcdef"
+    reconciliation = { timeout_hours = 169 }
+    result_suffix  = ".a/b"
+    upload         = { timeout_seconds = 119 }
   }
 
   expect_failures = [
     var.http,
+    var.reconciliation,
     var.result_suffix,
     var.upload,
   ]
@@ -196,12 +211,15 @@ run "refused_6" {
   }
 
   variables {
-    http   = { min_instances = 11 }
-    upload = { timeout_seconds = 541 }
+    backfill_tag   = "0123456789abcdef"
+    http           = { min_instances = 11 }
+    reconciliation = { schedule = "nightly" }
+    upload         = { timeout_seconds = 541 }
   }
 
   expect_failures = [
     var.http,
+    var.reconciliation,
     var.upload,
   ]
 }
@@ -224,6 +242,24 @@ run "refused_7" {
   ]
 }
 
+run "refused_8" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    http   = { memory = "5Gi" }
+    upload = { memory = "1Gi", cpu = 4 }
+  }
+
+  expect_failures = [
+    var.http,
+    var.upload,
+  ]
+}
+
 run "accepted_at_the_edges" {
   command = plan
 
@@ -235,9 +271,11 @@ run "accepted_at_the_edges" {
     alert_emails         = ["ops+flowers@example.org"]
     alert_thresholds     = { error_ratio = 0.001, latency_seconds = 0.1, memory_share = 0.99, retry_age_minutes = 10 }
     allowed_buckets      = ["a.b-c_d"]
+    backfill_tag         = "v1.0_a-b"
     bucket_location      = "eu"
     budget               = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 1 }
     cors_allow_origin    = "http://localhost:8080"
+    dataflow             = true
     default_language     = "es"
     http                 = { memory = "512Mi", concurrency = 1, threads = 1, timeout_seconds = 3600, min_instances = 1, max_instances = 1 }
     image_retention_days = 1
@@ -250,6 +288,7 @@ run "accepted_at_the_edges" {
     model_path           = "gs://models/2026/roses.onnx"
     name                 = "ab"
     pixel_budget         = 1
+    reconciliation       = { schedule = "*/30 0-5 * * MON-FRI", cpu = 8, memory = "32Gi", timeout_hours = 168 }
     region               = "northamerica-northeast1"
     reject_below         = 0
     result_suffix        = ".flowers-v1.json"

@@ -1,6 +1,6 @@
 """Load and stress: photographs of several sizes at a function, at a rate that rises, jumps or lasts.
 
-python -m tests.bench.load                                # starts a function on one core, as one instance would be
+python -m tests.bench.load                                # starts a function, sized as one instance of infra/
 python -m tests.bench.load --url http://localhost:8080    # `make serve`
 ID_TOKEN=$(gcloud auth print-identity-token) python -m tests.bench.load --url https://… --peak 500
 
@@ -60,13 +60,19 @@ class _Photographer:
 
 
 def _visitor(photographer: _Photographer, timeout: float) -> type[locust.HttpUser]:
-    """A user who sends a photo a second and waits for the answer, `timeout` seconds at most."""
+    """A user who sends a photo a second, at random, and waits for the answer, `timeout` seconds at most."""
 
     class Visitor(locust.HttpUser):
-        wait_time = locust.constant_throughput(1)
+        next_photo = 0.0
+
+        def wait_time(self) -> float:
+            """Seconds until the next photo; none where the last answer came too late for it, and nothing is made up."""
+            now = time.monotonic()
+            self.next_photo = max(now, (self.next_photo or now) + photographer.random.expovariate(1))
+            return self.next_photo - now
 
         def on_start(self) -> None:
-            gevent.sleep(photographer.random.random())  # not all at the same moment
+            gevent.sleep(self.wait_time())
 
         @locust.task
         def send(self) -> None:
@@ -141,12 +147,9 @@ def _target(url: str | None) -> Iterator[tuple[str, str]]:
     if url:
         yield url, url
         return
-    threads = int(deployed("http")["concurrency"])
-    cores = os.cpu_count() or 1
-    if cores > 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, set(range(1, cores)))
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", threads, {0}) as (address, _):
-        yield address, f"a function started here: one core, {threads} threads"
+    cpu, threads = float(deployed("http")["cpu"]), int(deployed("http")["concurrency"])
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", threads, cpu) as (address, _):
+        yield address, f"a function started here, {cpu:g} cpu and {threads} threads as deployed"
 
 
 def _machine() -> str:
@@ -159,7 +162,7 @@ def _machine() -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.load", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--url", help="the function's address (default: one is started here, on one core)")
+    parser.add_argument("--url", help="the function's address (default: one is started here)")
     parser.add_argument("--profile", choices=PROFILES, default="all", help="default: %(default)s")
     parser.add_argument("--rate", type=float, default=10, help="steady requests a second (default: %(default)s)")
     parser.add_argument("--peak", type=float, default=200, help="most requests a second (default: %(default)s)")

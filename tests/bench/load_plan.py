@@ -19,7 +19,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """Phases one after the other. An offered request is a user's, who asks once a second and waits for the answer."""
+    """Phases one after the other. An offered request is a user's, who asks once a second on average."""
 
     phases: tuple[Phase, ...]
 

@@ -81,13 +81,13 @@ def most_sustained(samples: Sequence[Sample], seconds: int, window: int = 5) -> 
 def recovery_seconds(samples: Sequence[Sample], plan: Plan) -> float | None:
     """Seconds after the spike until things are as in the steady phase, to a second; infinite where they never are.
 
-    They are as before once, in every later second, all requests get a result, half of them within the steady phase's
-    95th percentile. None for a plan without a spike.
+    They are as before once, in every later second, all requests get a result, half of them within twice the steady
+    phase's 95th percentile. None for a plan without a spike.
     """
     spans = {phase.name: (start, end) for phase, start, end in plan.spans()}
     if "recovery" not in spans:
         return None
-    usual = summarize(between(samples, *spans["steady"]), 1.0).p95
+    usual = 2 * summarize(between(samples, *spans["steady"]), 1.0).p95
     start, end = spans["recovery"]
     recovered = None
     second = start

@@ -1,6 +1,5 @@
 """A function on this machine, as one instance of Cloud Run would serve it; and the memory of one."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from tests.bench.cpu_limit import limit_cpu, remove_limit
 from tests.emulated_cloud import answers, free_port
 from tests.server_process import ServerProcess, framework, surroundings
 
@@ -15,18 +15,18 @@ _START_SECONDS = 60.0
 
 
 @contextmanager
-def serving(log: Path, threads: int, cores: set[int] | None = None) -> Iterator[tuple[str, ServerProcess]]:
-    """`classify_http` with `threads` threads, on `cores` alone where the system has such; its address and process."""
+def serving(log: Path, threads: int, cpus: float) -> Iterator[tuple[str, ServerProcess]]:
+    """`classify_http` with `threads` threads, held to `cpus` processors; its address and process, once it serves."""
     port = free_port()
     server = ServerProcess(framework("classify_http", port), log, surroundings(THREADS=str(threads)))
     try:
-        if cores and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(server.process.pid, cores)  # its worker inherits it
+        limit_cpu(server.process.pid, cpus)
         url = f"http://127.0.0.1:{port}"
         server.wait_until(lambda: answers(f"{url}/health"), _START_SECONDS)
         yield url, server
     finally:
         server.kill()
+        remove_limit(server.process.pid)
 
 
 def processes_behind(url: str) -> list[psutil.Process]:

@@ -56,10 +56,10 @@ def test_results_are_counted_when_they_are_complete() -> None:
 def test_recovery_ends_once_answers_are_as_quick_as_before_and_stay_so() -> None:
     before, during = [*even(0, 40, 0.1)], [*even(40, 60, 5.0)]
     assert recovery_seconds([*before, *during, *even(60, 90, 0.1)], SPIKE) == 0
-    assert recovery_seconds([*before, *during, *even(60, 64, 0.2), *even(64, 90, 0.1)], SPIKE) == 4
+    assert recovery_seconds([*before, *during, *even(60, 64, 0.3), *even(64, 90, 0.2)], SPIKE) == 4
     relapse = [*even(60, 70, 0.1), *even(70, 71, 0.1, 503), *even(71, 90, 0.1)]
     assert recovery_seconds([*before, *during, *relapse], SPIKE) == 11
-    assert recovery_seconds([*before, *during, *even(60, 90, 0.2)], SPIKE) == math.inf
+    assert recovery_seconds([*before, *during, *even(60, 90, 0.3)], SPIKE) == math.inf
     assert recovery_seconds(before, plan("steady", 1, 1)) is None
 
 

@@ -16,7 +16,7 @@ import pytest
 from flask.testing import FlaskClient
 from google.cloud import storage
 
-from tests.emulated_cloud import EmulatedStorage
+from tests.emulated_cloud import EmulatedStorage, free_port
 from tests.function.pubsub_servers import Emulator, FailingPubSub, Fault, Message
 from tests.function.test_upload_protocol import with_tiny_model
 from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
@@ -106,6 +106,21 @@ def test_a_missing_topic_is_told_in_the_log(garden: Garden, monkeypatch: pytest.
         assert deliver(instance, image) == 500
     assert "correct RESULT_TOPIC" in lines[-1]["message"]
     result_of(image)
+
+
+def test_while_pubsub_is_out_of_reach_the_event_is_sent_again(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = put(garden.bucket, "rose.jpg", NEW)
+    with monkeypatch.context() as outage:
+        outage.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+        instance, _ = upload_function(RESULT_TOPIC=TOPIC)
+        assert event_of(instance, image, 500) == "retry"
+    with monkeypatch.context() as outage:
+        outage.delenv("PUBSUB_EMULATOR_HOST")
+        outage.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json")
+        instance, _ = upload_function(RESULT_TOPIC=TOPIC)
+        assert event_of(instance, image, 500) == "retry"
+    assert event_of(garden.instance, image) == "repeated"
+    assert garden.published == [stored(image)]
 
 
 @pytest.mark.parametrize("fault", [Fault.TOO_MANY, Fault.UNAVAILABLE, Fault.RESET, Fault.STALLED])

@@ -1,7 +1,9 @@
 """cloudbuild.yaml is by Cloud Build's schema, runs what the Makefile has, and deploys nothing that was not tested."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import LEFTOVERS, ROOT
 
 CLOUDBUILD = ROOT / "cloudbuild.yaml"
+BACKFILL_IMAGE = ROOT / "infra" / "backfill-image.yaml"
 BUILD: dict[str, Any] = yaml.safe_load(CLOUDBUILD.read_text(encoding="utf-8"))
 STEPS = {step["id"]: step for step in BUILD["steps"]}
 
@@ -33,8 +36,9 @@ def problems(file: Path) -> list[str]:
     return [error["message"] for error in json.loads(done.stdout)["errors"]]
 
 
-def test_it_is_by_the_schema() -> None:
-    assert problems(CLOUDBUILD) == []
+@pytest.mark.parametrize("file", [CLOUDBUILD, BACKFILL_IMAGE], ids=lambda file: file.name)
+def test_it_is_by_the_schema(file: Path) -> None:
+    assert problems(file) == []
 
 
 @pytest.mark.parametrize(
@@ -73,5 +77,94 @@ def test_every_target_it_makes_exists() -> None:
 
 
 def test_every_substitution_of_ours_has_a_default_and_is_used() -> None:
-    steps = json.dumps(BUILD["steps"])
-    assert set(re.findall(r"\$\{(_[A-Z_]+)\}", steps)) == set(BUILD["substitutions"])
+    for file in (CLOUDBUILD, BACKFILL_IMAGE):
+        build = yaml.safe_load(file.read_text(encoding="utf-8"))
+        used = set(re.findall(r"\$\{(_[A-Z_]+)\}", json.dumps(build["steps"])))
+        assert used == set(build["substitutions"])
+        documented = set(re.findall(r"^#   (_[A-Z_]+) ", file.read_text(encoding="utf-8"), re.MULTILINE))
+        assert documented == used
+
+
+# Remembers what it was asked for.
+GCLOUD = """#!/bin/sh
+printf '%s\\n' "$@" > "$(dirname "$0")/asked"
+"""
+BEAM_VERSION = "2.99.0"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """What `make backfill-image` works on, and a `gcloud` beside it that only listens."""
+    for name in ("function", "infra"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFTOVERS)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "function" / "backfill-requirements.txt").write_text(
+        f"# the program's own\napache-beam[gcp]=={BEAM_VERSION}  # the engine\nnumpy==2.4.6\n", encoding="utf-8"
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gcloud").write_text(GCLOUD)
+    (tmp_path / "bin" / "gcloud").chmod(0o755)
+    return tmp_path
+
+
+def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `make arguments…`, which may fail."""
+    path = f"{repository / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["make", *arguments],  # noqa: S607
+        cwd=repository,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def built_tag(repository: Path) -> str:
+    """The tag that the next plan finds after the containers were built."""
+    done = make(repository, "backfill-image", "PROJECT=my-project", "REGION=europe-west1")
+    assert done.returncode == 0, done.stderr
+    written = (repository / "infra" / "backfill.auto.tfvars").read_text()
+    found = re.fullmatch(r'backfill_tag = "([0-9a-f]{16})"\n', written)
+    assert found
+    return found[1]
+
+
+def test_the_containers_are_built_from_the_code_and_called_by_it(repository: Path) -> None:
+    tag = built_tag(repository)
+    asked = (repository / "bin" / "asked").read_text().splitlines()
+    assert asked[:3] == ["builds", "submit", "infra/.build/backfill"]
+    assert "--config=infra/backfill-image.yaml" in asked
+    assert f"--substitutions=_REPOSITORY=europe-west1-docker.pkg.dev/my-project/flowers-functions,_TAG={tag}" in asked
+    # What the deployment lets build, and read these sources (infra/build.tf, infra/source.tf).
+    account = "flowers-build@my-project.iam.gserviceaccount.com"
+    assert f"--service-account=projects/my-project/serviceAccounts/{account}" in asked
+    assert "--gcs-source-staging-dir=gs://my-project-flowers-source/backfill" in asked
+    cache = repository / "function" / "flowers" / "__pycache__"
+    cache.mkdir()
+    (cache / "settings.cpython-311.pyc").write_bytes(b"litter")
+    os.utime(repository / "function" / "main.py", (0, 0))
+    assert built_tag(repository) == tag
+    (repository / "function" / "flowers" / "settings.py").write_text("changed = True\n")
+    assert built_tag(repository) != tag
+
+
+def test_the_containers_sources_are_complete(repository: Path) -> None:
+    assert make(repository, "backfill-source").returncode == 0
+    source = repository / "infra" / ".build" / "backfill"
+    build = yaml.safe_load(BACKFILL_IMAGE.read_text(encoding="utf-8"))
+    (dockerfile,) = re.findall(r"--file (\S+)", json.dumps(build))
+    assert (source / dockerfile).read_text() == (ROOT / "infra" / "dataflow.Dockerfile").read_text()
+    # Beam's container is of the version that the program is written for.
+    (expression,) = re.findall(r"\$\((sed .*?requirements\.txt)\)", build["steps"][1]["script"])
+    found = subprocess.run(expression, shell=True, cwd=source, capture_output=True, text=True, timeout=10, check=True)  # noqa: S602
+    assert found.stdout == f"{BEAM_VERSION}\n"
+    assert (source / "flowers" / "model" / "flowers.onnx").is_file()
+
+
+def test_a_missing_project_is_told(repository: Path) -> None:
+    done = make(repository, "backfill-image", "REGION=europe-west1")
+    assert done.returncode != 0
+    assert "PROJECT or REGION is missing" in done.stderr
+    assert not (repository / "bin" / "asked").exists()

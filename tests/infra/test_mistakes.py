@@ -59,6 +59,45 @@ MISTAKES_IN_CHOICES = [
     ("streaming.tf", "kms_key_name = var.kms_key", "", "The key should encrypt topics and table"),
     ("streaming.tf", ", pubsub = local.pubsub_agent", "", "should be able to use the key"),
     ("environment.tf", "topics/${local.results_topic}", "topics/results", "Both functions should be told the topic"),
+    ("reconciliation.tf", '"roles/run.invoker"', '"roles/run.viewer"', "should be allowed to start this job alone"),
+    (
+        "reconciliation.tf",
+        "gs://${local.images_bucket}/**",
+        "gs://${local.results_bucket}/**",
+        "over the images bucket",
+    ),
+    ("reconciliation.tf", '"RESULT_TOPIC", ', "", "settings, and no topic"),
+    (
+        "reconciliation.tf",
+        "= google_service_account.reconciliation[",
+        "= google_service_account.scheduler[",
+        "The job should run as its own account",
+    ),
+    (
+        "backfill.tf",
+        "expression  = local.results_only.expression",
+        'expression  = "true"',
+        "write results and nothing else",
+    ),
+    (
+        "dataflow.tf",
+        "private_ip_google_access = true",
+        "private_ip_google_access = false",
+        "should reach Google's interfaces",
+    ),
+    (
+        "dataflow.tf",
+        "source_tags = ",
+        'source_ranges = ["0.0.0.0/0"]\n  source_tags = ',
+        "Only workers should reach workers",
+    ),
+    ("dataflow.tf", '"enforced"', '"inherited"', "temporary files should be private"),
+    (
+        "dataflow.tf",
+        '"roles/artifactregistry.reader"',
+        '"roles/artifactregistry.writer"',
+        "be able to read their container",
+    ),
 ]
 # These are refused before a plan: file, what stands there, the mistake, command, what terraform says.
 BROKEN = {

@@ -100,6 +100,7 @@ def test_the_upload_account_is_granted_nothing_else(full_plan: dict[str, Any]) -
     assert roles == {
         "build_logs": "roles/logging.logWriter",
         "build_reads_sources": "roles/storage.objectViewer",
+        "dataflow_works": "roles/dataflow.worker",
         "storage_publishes_events": "roles/pubsub.publisher",
         "trigger_receives_events": "roles/eventarc.eventReceiver",
     }
@@ -112,7 +113,9 @@ def test_each_interface_that_is_used_is_enabled(full_plan: dict[str, Any], plann
         "bigquery": "bigquery",
         "billing": "billingbudgets",
         "cloud_run": "run",
+        "cloud_scheduler": "cloudscheduler",
         "cloudfunctions2": "cloudfunctions",
+        "compute": "compute",
         "kms": "cloudkms",
         "logging": "logging",
         "monitoring": "monitoring",
@@ -123,8 +126,8 @@ def test_each_interface_that_is_used_is_enabled(full_plan: dict[str, Any], plann
     kinds = {change["type"] for change in full_plan["resource_changes"]}
     used = {name for prefix, name in services.items() if any(kind.startswith(f"google_{prefix}") for kind in kinds)}
     assert used == set(services.values())
-    builds_and_triggers = {"cloudbuild", "eventarc"}
-    assert enabled == {f"{name}.googleapis.com" for name in used | builds_and_triggers}
+    without_resources = {"cloudbuild", "dataflow", "eventarc"}  # of which no resource is made
+    assert enabled == {f"{name}.googleapis.com" for name in used | without_resources}
 
 
 def _litter(function: Path) -> None:

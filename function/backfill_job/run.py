@@ -1,0 +1,84 @@
+"""A command from its start to its summary."""
+
+import logging
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult
+
+from flowers.errors import FlowersError
+from flowers.stored_object import ObjectMissingError
+
+from .command_line import Command
+from .job import ConfigurationError, Job
+from .pipeline import classify, list_tasks
+from .progress import ProgressBar
+from .summary import Summary
+
+# It repeats all that workers log, Beam's own warnings in each of them included; their faults are in the summary.
+logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(logging.ERROR)
+
+_FUNCTION = Path(__file__).parents[1]
+
+
+class JobEndedError(Exception):
+    """The engine gave up; the message says what to do."""
+
+
+def run(command: Command) -> int:
+    """Does what the command says, prints what came out, and returns the exit status.
+
+    Raises `ConfigurationError` and `JobEndedError`.
+    """
+    started = time.monotonic()
+    pipeline = _pipeline(command)
+    _check_place(command.job)
+    if command.on_dataflow:
+        result = _run(pipeline, command, command.job)
+    else:
+        # The processes of the workers have to find this code.
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_FUNCTION), os.environ.get("PYTHONPATH")]))
+        with tempfile.TemporaryDirectory(prefix="backfill-") as folder, ProgressBar(Path(folder)):
+            result = _run(pipeline, command, replace(command.job, progress=Path(folder)))
+    summary = Summary.of(result, time.monotonic() - started)
+    print(summary.text())
+    return 1 if summary.left else 0
+
+
+def _pipeline(command: Command) -> beam.Pipeline:
+    """An empty pipeline on the command's runner."""
+    # Where it is not named, Beam first looks for another runner, which it would download.
+    runner = FnApiRunner() if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner") else None
+    try:
+        return beam.Pipeline(runner=runner, options=command.beam)
+    except ValueError as error:  # Beam's own checks of its options
+        raise ConfigurationError(str(error)) from error
+
+
+def _run(pipeline: beam.Pipeline, command: Command, job: Job) -> PipelineResult:
+    tasks = list_tasks(pipeline, job)
+    if not command.dry_run:
+        classify(tasks, job)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # a worker that was killed, for lack of memory perhaps, or a job that was cancelled
+        raise JobEndedError(f"The job ended before its end: {error}\nWhat was done is done; run it again.") from error
+    return result
+
+
+def _check_place(job: Job) -> None:
+    """Raises `ConfigurationError` where the images' place, or the results', is not there or may not be listed."""
+    for place in {job.place, job.result_place}:
+        try:
+            next(iter(job.open_store().list_objects(place, job.pattern.prefix)), None)
+        except ObjectMissingError:
+            raise ConfigurationError(f"There is no bucket {place}.") from None
+        except FlowersError as error:
+            raise ConfigurationError(f"{error.message} The reason: {error.__cause__}") from error

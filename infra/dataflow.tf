@@ -1,0 +1,113 @@
+# What function/backfill.py needs to run on Dataflow, where that is asked for: an account, a bucket for its temporary files, and
+# a network whose workers reach Google's interfaces and nothing else. What they run comes with their container (make
+# backfill-image), since they could install nothing. The output `dataflow_options` is what the program is given.
+
+locals {
+  dataflow = var.dataflow ? toset(["backfill"]) : toset([])
+}
+
+resource "google_service_account" "dataflow" {
+  for_each = local.dataflow
+
+  account_id   = "${var.name}-dataflow"
+  display_name = "Runs the backfill of ${var.name} on Dataflow"
+
+  depends_on = [time_sleep.services]
+}
+
+# Leases work and reports on it. It is granted on projects only.
+resource "google_project_iam_member" "dataflow_works" {
+  for_each = local.dataflow
+
+  project = var.project_id
+  role    = "roles/dataflow.worker"
+  member  = google_service_account.dataflow["backfill"].member
+}
+
+resource "google_artifact_registry_repository_iam_member" "dataflow_reads_container" {
+  for_each = local.dataflow
+
+  repository = google_artifact_registry_repository.functions.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.dataflow["backfill"].member
+}
+
+resource "google_storage_bucket" "dataflow" {
+  for_each = local.dataflow
+
+  name                        = "${var.project_id}-${var.name}-dataflow"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true # temporary files only
+
+  # Deleted files would be billed for a week more.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age = 14 # longer than a job of 10^9 images takes; those of a job that was killed stay behind
+    }
+  }
+
+  dynamic "encryption" {
+    # A key of another location cannot encrypt here.
+    for_each = local.location == lower(var.region) ? var.kms_key[*] : []
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [time_sleep.services, time_sleep.key_grant]
+}
+
+resource "google_storage_bucket_iam_member" "dataflow_keeps_temporary_files" {
+  for_each = local.dataflow
+
+  bucket = google_storage_bucket.dataflow["backfill"].name
+  role   = "roles/storage.objectAdmin"
+  member = google_service_account.dataflow["backfill"].member
+}
+
+# --- The network: no addresses on the internet, no way out but to Google's interfaces.
+
+resource "google_compute_network" "dataflow" {
+  for_each = local.dataflow
+
+  name                    = "${var.name}-dataflow"
+  auto_create_subnetworks = false
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_compute_subnetwork" "dataflow" {
+  for_each = local.dataflow
+
+  name                     = "${var.name}-dataflow"
+  region                   = var.region
+  network                  = google_compute_network.dataflow["backfill"].id
+  ip_cidr_range            = "10.128.0.0/20" # 4,092 workers
+  private_ip_google_access = true
+}
+
+# Workers talk to each other: https://cloud.google.com/dataflow/docs/guides/routes-firewall
+resource "google_compute_firewall" "dataflow_workers" {
+  for_each = local.dataflow
+
+  name        = "${var.name}-dataflow-workers"
+  network     = google_compute_network.dataflow["backfill"].id
+  direction   = "INGRESS"
+  source_tags = ["dataflow"]
+  target_tags = ["dataflow"]
+
+  allow {
+    protocol = "tcp"
+    ports    = ["12345", "12346"]
+  }
+}

@@ -1,0 +1,54 @@
+"""Images find their results in a listing, whatever the names between them."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill_job.listing import pair
+from flowers.stored_object import ObjectAddress, StoredObject
+
+
+def result_address(address: ObjectAddress) -> ObjectAddress:
+    """Beside the image."""
+    return ObjectAddress(address.bucket, address.name + ".json")
+
+
+def paired(names: Sequence[str]) -> dict[str, str | None]:
+    """Each image's name with that of its result."""
+    objects = [StoredObject(ObjectAddress("garden", name), 1, 1) for name in sorted(names)]
+    pairs = list(pair(objects, lambda stored: not stored.address.name.endswith(".json"), result_address))
+    found = {image.address.name: existing.address.name if existing else None for image, existing in pairs}
+    assert len(found) == len(pairs), "an image came twice"
+    return found
+
+
+def test_a_result_is_found_behind_names_that_lie_between() -> None:
+    names = [
+        "a",
+        "a.jpg",
+        "a.jpg (1).jpg",
+        "a.jpg (1).jpg.json",
+        "a.jpg-",
+        "a.jpg.json",
+        "a.json",
+        "a/b",
+        "b",
+        "b.jsonx",
+    ]
+    assert paired(names) == {
+        "a": "a.json",
+        "a.jpg": "a.jpg.json",
+        "a.jpg (1).jpg": "a.jpg (1).jpg.json",
+        "a.jpg-": None,
+        "a/b": None,
+        "b": None,
+        "b.jsonx": None,
+    }
+
+
+@given(st.sets(st.text("a.-/é🌷j", min_size=1, max_size=5)), st.data())
+def test_whatever_the_names_each_image_finds_its_own_result_and_no_other(images: set[str], data: st.DataObject) -> None:
+    with_result = data.draw(st.sets(st.sampled_from(sorted(images)))) if images else set()
+    expected = {name: f"{name}.json" if name in with_result else None for name in images}
+    assert paired([*images, *(f"{name}.json" for name in with_result)]) == expected

@@ -1,0 +1,46 @@
+"""Patterns of names mean what a shell's do."""
+
+import pytest
+
+from backfill_job.pattern import Pattern
+
+NAMES = [
+    "rose.jpg",
+    "2025/rose.jpg",
+    "2025/05/rose.jpg",
+    "2025/05/rose.png",
+    "2025-1/a.jpg",
+    "2025/a+b (1).jpg",
+    "2026/x\ny",
+]
+CASES = {
+    "**": NAMES,
+    "": NAMES,
+    "2025/**": [name for name in NAMES if name.startswith("2025/")],
+    "2025/": [name for name in NAMES if name.startswith("2025/")],
+    "*.jpg": ["rose.jpg"],
+    "**/*.jpg": [name for name in NAMES if name.endswith(".jpg")],
+    "**.png": ["2025/05/rose.png"],
+    "2025/**/*.jpg": ["2025/rose.jpg", "2025/05/rose.jpg", "2025/a+b (1).jpg"],
+    "2025/*": ["2025/rose.jpg", "2025/a+b (1).jpg"],
+    "2025/*/*": ["2025/05/rose.jpg", "2025/05/rose.png"],
+    "2025?*/*": ["2025-1/a.jpg"],
+    "2025/a+b (1).jpg": ["2025/a+b (1).jpg"],
+    "202?/rose.jpg": ["2025/rose.jpg"],
+    "2026/*": ["2026/x\ny"],
+    "rose": [],
+    "r[a-z]se.jpg": [],
+}
+
+
+@pytest.mark.parametrize("pattern", CASES)
+def test_a_pattern_matches_what_a_shell_s_would(pattern: str) -> None:
+    assert [name for name in NAMES if Pattern(pattern).matches(name)] == CASES[pattern]
+
+
+@pytest.mark.parametrize("pattern", CASES)
+def test_what_matches_begins_with_the_prefix_and_lies_below_only_where_the_pattern_is_deep(pattern: str) -> None:
+    made = Pattern(pattern)
+    for name in CASES[pattern]:
+        assert name.startswith(made.prefix)
+        assert made.deep or "/" not in name.removeprefix(made.prefix)
