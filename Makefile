@@ -8,7 +8,7 @@ PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
-    lint bench bench-backfill load sizing export backfill-source backfill-image plan deploy smoke profile
+    lint bench bench-backfill profile load sizing scale export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ load: .venv/load/ready ## load a function and report: make load [URL=https://…
 
 sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
 	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
+
+scale: .venv/test/ready ## simulate 10^4 to 10^9 images a day, and write the tables of infra/SCALE.md
+	.venv/test/bin/python -m tests.bench.scale
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
