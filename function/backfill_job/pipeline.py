@@ -1,8 +1,8 @@
 """The pipeline: all that knows Beam's transforms.
 
-Beam's own RunInference was measured against a plain DoFn that shares its model among a process's threads (`Shared`):
-see README. Each of its batches is decoded, inferred and written in turn, and images that are refused or gone have to
-go around it; here, images are read and written while another is classified.
+Beam's own RunInference was measured too (README, "A whole bucket"): batches of more than one image are slower on a CPU,
+and with it an image is read, inferred and written in turn. This DoFn shares one model in each process (`Shared`), and
+reads and writes other images while one is classified; those refused or gone need no way around it.
 """
 
 import logging
