@@ -7,8 +7,8 @@ FUNCTION ?= function
 PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
-.PHONY: help serve local-cloud test test-browser test-export test-soak infra-test test-load test-backfill \
-    lint bench profile load sizing export backfill-source backfill-image plan deploy smoke
+.PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
+    lint bench bench-backfill profile load sizing scale export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory 
 test-load: .venv/load/ready ## run the short load test, and sizing as it is called
 	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
 
+bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
+	PYTHONPATH=function .venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
+
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
@@ -51,6 +54,9 @@ load: .venv/load/ready ## load a function and report: make load [URL=https://…
 
 sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
 	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
+
+scale: .venv/test/ready ## simulate 10^4 to 10^9 images a day, and write the tables of infra/SCALE.md
+	.venv/test/bin/python -m tests.bench.scale
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))

@@ -49,6 +49,14 @@ resource "google_storage_bucket_iam_member" "backfill_reads_model" {
   member = each.value
 }
 
+resource "google_pubsub_topic_iam_member" "backfill_publishes" {
+  for_each = var.streaming ? local.backfill_accounts : {}
+
+  topic  = google_pubsub_topic.results["results"].name
+  role   = "roles/pubsub.publisher"
+  member = each.value
+}
+
 # Into the streamed table: --bigquery PROJECT:NAME.streamed_documents. The scheduled job has no Java, which Beam's writer takes.
 resource "google_bigquery_table_iam_member" "dataflow_writes_documents" {
   for_each = var.dataflow ? local.streaming : toset([])

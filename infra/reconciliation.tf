@@ -6,9 +6,9 @@
 locals {
   reconciliation = { for key, settings in { job = var.reconciliation } : key => settings if settings != null }
 
-  # As the upload function, but for what the platform reads there, and the topic: the job writes results and publishes none.
+  # As the upload function, but for what the platform reads there.
   reconciliation_environment = {
-    for name, value in local.upload_environment : name => value if !contains(["LOG_EXECUTION_ID", "RESULT_TOPIC", "THREADS"], name)
+    for name, value in local.upload_environment : name => value if !contains(["LOG_EXECUTION_ID", "THREADS"], name)
   }
 }
 

@@ -6,9 +6,9 @@ writes it all down; `heatmap` says where in the photo the evidence lies.
 
 Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
 `page` is what a browser gets; in the `background`, `archive` keeps photos and `publisher` publishes documents.
-`upload_function` handles events: `storage_event` reads them, `results` decides who may write a result, `stored_image`
-does what the backfill of a whole bucket (`../backfill.py`) does alike. Both reach Cloud Storage through `storage`, in
-terms of `stored_object`, and Pub/Sub through `topic`.
+`upload_function` handles events: `storage_event` reads them, `results` decides who may write a result. What it does
+alike with the backfill of a whole bucket (`../backfill.py`) is `stored_image`. Both reach Cloud Storage through
+`storage`, in terms of `stored_object`, and Pub/Sub through `topic`.
 `log` writes what both tell, and `cold_start` adds what an instance's start took. The server is told by `allocator` to
 give freed memory back, and by `connections` to keep connections open.
 """

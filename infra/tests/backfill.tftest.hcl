@@ -70,8 +70,13 @@ run "reconciled_each_night_with_results_apart" {
       MODEL_PATH           = "gs://my-models/roses.onnx"
       RESULT_BUCKET        = "my-project-flowers-results"
       RESULT_SUFFIX        = ".flower.json"
+      RESULT_TOPIC         = "projects/my-project/topics/flowers-results"
     }
-    error_message = "The job should have the upload function's settings, and no topic."
+    error_message = "The job should have the upload function's settings."
+  }
+  assert {
+    condition     = { for key, grant in google_pubsub_topic_iam_member.backfill_publishes : key => "${grant.member} ${grant.topic} ${grant.role}" } == { reconciliation = "serviceAccount:reconcile@ flowers-results roles/pubsub.publisher" }
+    error_message = "The job should be allowed to publish, to this topic alone."
   }
   assert {
     condition     = google_cloud_scheduler_job.reconciliation["job"].schedule == "0 3 * * *" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].uri == "https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/flowers-reconciliation:run" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].oauth_token[0].service_account_email == "scheduler@"

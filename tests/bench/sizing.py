@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from tests.bench.sizing_cost import Prices
 from tests.bench.sizing_measure import FILE, measure_all
-from tests.bench.sizing_model import Needs, Prices, settings_of
+from tests.bench.sizing_model import Needs, settings_of
 from tests.bench.sizing_report import draw_costs, report
 
 PRICES = Path(__file__).with_name("prices.json")

@@ -8,19 +8,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from tests.bench.sizing_model import (
-    Needs,
-    Option,
-    Prices,
-    Route,
-    Setting,
-    always_on,
-    crossing,
-    job,
-    machines,
-    memory_gib,
-    options,
-)
+from tests.bench.sizing_cost import Option, Prices, always_on, crossing, job, machines, options
+from tests.bench.sizing_model import Needs, Route, Setting, memory_gib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

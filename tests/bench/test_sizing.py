@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.deployed import deployed
-from tests.bench.sizing_model import MEMORY_SHARE, Needs, Option, Route, options, settings_of
+from tests.bench.sizing_cost import Option, options
+from tests.bench.sizing_model import MEMORY_SHARE, Needs, Route, settings_of
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "tests" / "bench"

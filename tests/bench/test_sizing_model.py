@@ -9,19 +9,14 @@ from flowers.budget import WAIT_SECONDS
 from flowers.settings import Settings
 from flowers.storage import CALL_SECONDS
 from tests.bench import sizing_model, sizing_photos
+from tests.bench.sizing_cost import always_on, crossing, job, machines, option, options
 from tests.bench.sizing_model import (
     Needs,
     Photo,
     Setting,
-    always_on,
     billed_seconds,
-    crossing,
     instances_for,
-    job,
-    machines,
     memory_gib,
-    option,
-    options,
     places_for,
     timeout_seconds,
     wait_seconds,

@@ -3,6 +3,8 @@
 fake-gcs-server honours preconditions on writes only; the function needs none on reads, which name their generation.
 """
 
+import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,17 @@ def test_no_result_found_then_it_is_written(cloud: Cloud) -> None:
     assert watched.calls == ["look_up", "read", "write"]
     assert names(bucket) == ["rose.jpg", "rose.jpg.json"]
     assert picture_of(image) == "new"
+
+
+def test_an_image_takes_three_requests_of_storage(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    """What infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
+    bucket, instance, _, _ = cloud
+    images = [put(bucket, name, NEW) for name in ("rose.jpg", "lily.jpg")]
+    with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
+        assert [event_of(instance, image) for image in images] == ["classified"] * 2
+        time.sleep(0.3)  # for what the library might do in the background
+    sent = [record.getMessage() for record in caplog.records if record.name == "urllib3.connectionpool"]
+    assert [line.split('"')[1].split()[0] for line in sent if '"' in line] == ["GET", "GET", "POST"] * 2
 
 
 def test_a_result_of_an_older_generation_is_replaced(cloud: Cloud) -> None:

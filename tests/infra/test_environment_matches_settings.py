@@ -1,7 +1,6 @@
 """What Terraform sets in the functions' environment is what `flowers.settings` reads, and values that it takes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,8 +76,7 @@ def test_the_reconciliation_classifies_by_the_upload_function_s_settings(
     (container,) = job["template"][0]["template"][0]["containers"]
     given = {variable["name"]: variable["value"] for variable in container["env"]}
     upload = _environment(full_plan, planned, "upload")
-    assert upload == given | {name: upload[name] for name in ("LOG_EXECUTION_ID", "RESULT_TOPIC", "THREADS")}
-    assert Settings.from_environment(given) == replace(Settings.from_environment(upload), result_topic=None)
+    assert upload == given | {name: upload[name] for name in ("LOG_EXECUTION_ID", "THREADS")}
 
 
 def test_what_is_not_chosen_is_left_to_the_function(default_plan: dict[str, Any], planned: Planned) -> None:

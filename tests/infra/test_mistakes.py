@@ -68,7 +68,8 @@ MISTAKES_IN_BACKFILL = [
         "gs://${local.results_bucket}/**",
         "over the images bucket",
     ),
-    ("reconciliation.tf", '"RESULT_TOPIC", ', "", "settings, and no topic"),
+    ("reconciliation.tf", '"THREADS"', '"THREADS", "RESULT_TOPIC"', "should have the upload function's settings"),
+    ("backfill.tf", "var.streaming ? local.backfill_accounts : {}", "{}", "should be allowed to publish"),
     (
         "reconciliation.tf",
         "= google_service_account.reconciliation[",
