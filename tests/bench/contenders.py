@@ -1,9 +1,11 @@
 """The servers that are measured: this function and its peers, each a real process in an environment of its own."""
 
 import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +39,22 @@ class Contender(NamedTuple):
             try:
                 yield server
             finally:
+                strays = _descendants(server.process.pid)  # BentoML's workers leave the session
                 server.kill()
+                for process in strays:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+
+
+def _descendants(process: int) -> list[int]:
+    """The processes that a process started, and those that these started."""
+    command = ["ps", "-eo", "pid=,ppid="]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    children = [(int(child), int(parent)) for child, parent in map(str.split, rows)]
+    found = [process]
+    for parent in found:
+        found += [child for child, of in children if of == parent]
+    return found[1:]
 
 
 def _function(name: str, environment: str, source: Path, target: str = "classify") -> Contender:
