@@ -78,13 +78,14 @@ def _exif_of_header(image: ImageFile.ImageFile) -> Image.Exif:
     return exif
 
 
-def _draft(image: ImageFile.ImageFile, rule: InputRule) -> None:
+def _draft(data: bytes, image: ImageFile.ImageFile, rule: InputRule) -> None:
     """Lets libjpeg decode at 1/2, 1/4 or 1/8 of the size, never below what the model needs.
 
     Asked before the orientation is known, so for a square as wide as the target's longer side.
     """
     side = max(rule.width, rule.height)
     left, top, right, bottom = rule.box(*image.size, (side, side))
+    image.decodermaxblock = max(image.decodermaxblock, len(data))  # all bytes at once, not 64 KiB a turn
     image.draft(None, (math.ceil(image.width * side / (right - left)), math.ceil(image.height * side / (bottom - top))))
 
 
@@ -117,7 +118,7 @@ def _small_rgb(image: Image.Image, rule: InputRule, target: tuple[int, int]) -> 
 def _decode(data: bytes, name: str, image: ImageFile.ImageFile, rule: InputRule, budget: PixelBudget) -> Decoded:
     full = image.size
     if name == "JPEG":
-        _draft(image, rule)
+        _draft(data, image, rule)
     with budget.reserve(held_pixels(data, image, full)):
         image.load()
         if name == "TIFF":  # Pillow has turned it upright while loading

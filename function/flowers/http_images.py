@@ -38,7 +38,7 @@ class ImageReader:
     def _body(self, request: Request, most: int) -> bytes:
         announced = request.content_length or 0
         try:
-            body = b"" if announced > most else request.stream.read(most + 1)
+            body = b"" if announced > most else self._transferred(request, announced, most)
         except Exception as error:  # each server has errors of its own for a broken transfer
             raise InputError("MALFORMED_REQUEST", "The body of the request ended early or is malformed.") from error
         if max(len(body), announced) > most:
@@ -46,6 +46,17 @@ class ImageReader:
                 "IMAGE_TOO_LARGE",
                 f"The request has more than {most:,} bytes, the most here. Send less, or scale it down.",
             )
+        return body
+
+    def _transferred(self, request: Request, announced: int, most: int) -> bytes:
+        """The body: as many bytes as the request announces, or up to one more than `most` where it says nothing."""
+        if not announced:
+            return request.stream.read(most + 1)
+        # Past `request.stream`, whose two copies take a 12-megapixel photo 2 ms.
+        body: bytes = request.environ["wsgi.input"].read(announced)
+        request.stream = io.BytesIO()
+        if len(body) < announced:
+            raise EOFError
         return body
 
     def _from_json(self, body: bytes) -> list[bytes] | ObjectAddress:

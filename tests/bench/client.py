@@ -26,7 +26,8 @@ class Caller:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=START_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         head = f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\n\r\n"
-        self._socket.sendall(head.encode() + photo)
+        self._socket.sendall(head.encode())
+        self._socket.sendall(photo)
         received = b""
         while b"\r\n\r\n" not in received:
             received += self._more()
