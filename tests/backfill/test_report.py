@@ -34,7 +34,7 @@ def test_a_dry_run_counts_estimates_and_writes_nothing(bucket: storage.Bucket) -
 def test_the_report_shows_the_summary_the_species_and_the_odd_images_without_any_other_file(photos: Path) -> None:
     (photos / "<b>&amp;.jpg").write_bytes(photo(3)[:500])
     page = photos.parent / "report.html"
-    run = backfill(str(photos), "--report", str(page))
+    run = backfill(str(photos), "--report", str(page), settings={"REJECT_BELOW": "0"})
     assert run.status == 0, run.error
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/jpeg;base64,") == run.counts["classified"] == 4
