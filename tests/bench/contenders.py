@@ -17,11 +17,15 @@ FORMS = Path(__file__).parent / "build"
 
 
 class Contender(NamedTuple):
-    """A server: what a table calls it, its environment under `.venv/`, its command, in which `PORT` is the port."""
+    """A server: what a table calls it, its environment under `.venv/`, its command, in which `PORT` is the port.
+
+    `variables` are added to its environment.
+    """
 
     name: str
     environment: str
     command: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()
 
     @contextmanager
     def start(self, port: int) -> Iterator[ServerProcess]:
@@ -33,6 +37,7 @@ class Contender(NamedTuple):
             BENTOML_DO_NOT_TRACK="1",
             TF_CPP_MIN_LOG_LEVEL="2",
             PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
+            **dict(self.variables),
         )
         with tempfile.TemporaryDirectory() as folder:
             server = ServerProcess([str(programs / program), *arguments], Path(folder) / "log", variables, PEERS)
@@ -63,6 +68,8 @@ def _function(name: str, environment: str, source: Path, target: str = "classify
 
 
 OURS = _function("this function", "serve", MAIN, "classify_http")
+# As LitServe, BentoML and FastAPI are told below: a process for each core. functions-framework reads both variables.
+OURS_PER_CORE = OURS._replace(variables=(("WORKERS", "2"), ("THREADS", "4")))
 HELLO = _function("empty hello function", "serve", PEERS / "hello_function.py")
 PLAIN = _function("Pillow's whole decode, float model", "serve", PEERS / "float_function.py")
 TENSORFLOW = _function("TensorFlow SavedModel", "export", PEERS / "tensorflow_function.py")

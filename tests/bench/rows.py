@@ -9,7 +9,7 @@ from functools import partial
 from flowers.model import Model
 
 from .client import Caller, cold_start, species, throughput
-from .contenders import BENTOML, FASTAPI, HELLO, LITERT, LITSERVE, OURS, PLAIN, TENSORFLOW, Contender
+from .contenders import BENTOML, FASTAPI, HELLO, LITERT, LITSERVE, OURS, OURS_PER_CORE, PLAIN, TENSORFLOW, Contender
 from .measure import InProcess, Row, Servers, by_turns, check_agreement, memory, seconds_of
 from .photos import large_photos, small_photos
 
@@ -68,7 +68,7 @@ def load() -> list[Row]:
     photos, here = small_photos(), InProcess()
     peers = (LITSERVE, BENTOML, FASTAPI)
     with Servers(photos) as servers:
-        ports = {contender.name: servers.start(contender).port for contender in (OURS, *peers)}
+        ports = {contender.name: servers.start(contender).port for contender in (OURS_PER_CORE, *peers)}
         measures = {name: partial(throughput, port, photos, CLIENTS, 4) for name, port in ports.items()}
         found = by_turns({IN_PROCESS: lambda: 1000 / _each(photos * 20, here.classify), **measures}, 7, "throughput")
     core, ours = found[IN_PROCESS], found[OURS.name]
