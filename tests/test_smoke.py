@@ -12,9 +12,8 @@ import pytest
 from google.cloud import storage
 
 from tests import smoke
-from tests.emulated_cloud import answers, free_port
 from tests.function.test_local_cloud import LocalCloud, running
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 ROOT = Path(__file__).parents[1]
 

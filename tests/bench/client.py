@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Any
 
+from tests.server_process import free_port
+
 from .contenders import Contender
 
 START_SECONDS = 120.0
@@ -63,13 +65,6 @@ def species(answer: bytes) -> str:
         if "confidence" in document and "schema" not in document
         else document["predictions"][0]["label"]
     )
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def first_answer(port: int, photo: bytes) -> bytes:

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.bench.cpu_limit import limit_cpu, remove_limit
-from tests.emulated_cloud import answers, free_port
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 _START_SECONDS = 60.0
 

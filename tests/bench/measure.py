@@ -18,9 +18,9 @@ from flowers.budget import PixelBudget
 from flowers.decode import decode
 from flowers.model import Model
 from flowers.settings import Settings
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, free_port
 
-from .client import Caller, first_answer, free_port, species
+from .client import Caller, first_answer, species
 from .contenders import FORMS, Contender
 
 WARM_UP = 20

@@ -25,8 +25,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from tests.bench.load_photos import SIZES, Size, photos
-from tests.emulated_cloud import EmulatedStorage, answers, binary_event, description, free_port
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.emulated_cloud import EmulatedStorage, binary_event, description
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 OUT = Path(__file__).with_name("single_machine.json")
 _THREADS = 8

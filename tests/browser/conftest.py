@@ -14,8 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import answers, free_port
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.

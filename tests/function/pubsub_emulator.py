@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tests.emulated_cloud import answers, free_port
+from tests.server_process import answers, free_port
 
 _READY_SECONDS = 30.0
 

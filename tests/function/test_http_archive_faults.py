@@ -11,7 +11,6 @@ import pytest
 from google.cloud import storage
 
 from flowers import storage as adapter
-from tests.emulated_cloud import free_port
 from tests.function.http_buckets import (
     client_of_storage,
     held_storage,
@@ -25,7 +24,7 @@ from tests.function.http_buckets import (
 )
 from tests.function.http_contract import post
 from tests.function.http_warnings import fields_of, wait_for
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, framework, free_port, surroundings
 
 
 def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> None:

@@ -16,10 +16,9 @@ from flowers import storage as adapter
 from flowers.storage import Storage
 from flowers.stored_object import StoredObject
 from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import free_port
 from tests.function.http_buckets import ask_for, client_of_storage, generation_of, put
 from tests.function.http_contract import Reply, client_with, post
-from tests.server_process import MAIN
+from tests.server_process import MAIN, free_port
 
 MEBIBYTE = 1024 * 1024
 

@@ -20,13 +20,12 @@ from flowers.http_function import HttpFunction
 from flowers.settings import Settings
 from flowers.storage import Storage
 from flowers.topic import Topic
-from tests.emulated_cloud import free_port
 from tests.function.conftest import ROOT
 from tests.function.failing_pubsub import FailingPubSub, Fault
 from tests.function.http_buckets import ask_for, new_photo, put, status_of, until
 from tests.function.http_contract import client_of, multipart, part, post
 from tests.function.http_warnings import fields_of, wait_for
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, framework, free_port, surroundings
 
 TOPIC = "projects/my-project/topics/results"
 

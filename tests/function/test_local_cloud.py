@@ -15,11 +15,10 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from tests.emulated_cloud import free_port
 from tests.function.conftest import ROOT
 from tests.function.upload_server import photo
 from tests.local_cloud import BUCKET
-from tests.server_process import ServerProcess, surroundings
+from tests.server_process import ServerProcess, free_port, surroundings
 
 READY_SECONDS = 60.0
 # Ctrl-C gives the function 5 seconds to finish what it is at.

@@ -17,9 +17,10 @@ from flowers.classifier import Classifier
 from flowers.model import Model, ModelError
 from flowers.settings import BUNDLED_MODEL, Settings, SettingsError
 from flowers.stored_object import ObjectAddress
-from tests.emulated_cloud import EmulatedStorage, free_port
+from tests.emulated_cloud import EmulatedStorage
 from tests.function.conftest import ROOT
 from tests.function.tiny_model import tiny_model
+from tests.server_process import free_port
 
 NAME = "models/tiny/1.2.3/flowers.onnx"
 

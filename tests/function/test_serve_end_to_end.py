@@ -20,10 +20,9 @@ import pytest
 from PIL import Image
 
 from tests.drawn_flower import encode
-from tests.emulated_cloud import free_port
 from tests.function.conftest import ROOT
 from tests.function.http_contract import Contract, Reply, json_request, multipart, part
-from tests.server_process import ServerProcess, surroundings
+from tests.server_process import ServerProcess, free_port, surroundings
 
 READY_SECONDS = 10.0
 END_SECONDS = 10.0

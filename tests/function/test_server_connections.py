@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 
 from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import answers, free_port
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 # gunicorn's own default closes a connection after 2 seconds.
 PAUSE_SECONDS = 3.5

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import answers, free_port
-from tests.server_process import ServerProcess, framework, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 SIDE, THREADS = 5000, 8
 PIXELS = SIDE * SIDE

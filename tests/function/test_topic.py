@@ -11,9 +11,9 @@ import pytest
 
 from flowers.errors import SurroundingsError
 from flowers.topic import Topic
-from tests.emulated_cloud import free_port
 from tests.function.failing_pubsub import FailingPubSub, Fault
 from tests.function.pubsub_emulator import Message, PubSub
+from tests.server_process import free_port
 
 _numbers = itertools.count(1)
 LINE = '{"species": {"names": {"es": "girasol ☀ ñ"}}}'.encode()

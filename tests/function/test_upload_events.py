@@ -8,7 +8,7 @@ import pytest
 from google.cloud import storage
 
 import flowers.storage
-from tests.emulated_cloud import binary_event, description, free_port, structured_event
+from tests.emulated_cloud import binary_event, description, structured_event
 from tests.function.upload_instances import Cloud, upload_function
 from tests.function.uploads import (
     deliver,
@@ -21,6 +21,7 @@ from tests.function.uploads import (
     result_of,
     the_line,
 )
+from tests.server_process import free_port
 
 JSON = {"Content-Type": "application/json"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flowers.classifier import Classifier
 from flowers.settings import Settings, SettingsError
 from flowers.upload_function import UploadFunction
-from tests.emulated_cloud import attributes, free_port
+from tests.emulated_cloud import attributes
 from tests.function.http_contract import no_storage
 from tests.function.upload_instances import Cloud, upload_function
 from tests.function.uploads import (
@@ -26,7 +26,7 @@ from tests.function.uploads import (
     result_of,
     the_line,
 )
-from tests.server_process import framework, surroundings
+from tests.server_process import framework, free_port, surroundings
 
 
 @pytest.mark.parametrize("suffix", [".json", ".flowers.json", "_result", "-species.txt", ".r"])

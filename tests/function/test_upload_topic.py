@@ -16,13 +16,14 @@ import pytest
 from flask.testing import FlaskClient
 from google.cloud import storage
 
-from tests.emulated_cloud import EmulatedStorage, free_port
+from tests.emulated_cloud import EmulatedStorage
 from tests.function.failing_pubsub import FailingPubSub, Fault
 from tests.function.pubsub_emulator import Emulator, Message
 from tests.function.test_upload_protocol import with_tiny_model
 from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
 from tests.function.upload_server import acknowledged, photo, serving
 from tests.function.uploads import NEW, OLD, deliver, event_of, log_lines, put, result_blob, result_of
+from tests.server_process import free_port
 
 TOPIC = "projects/my-project/topics/results"
 

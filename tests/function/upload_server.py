@@ -14,9 +14,9 @@ from PIL import Image
 
 from flowers.document import RESULT_SCHEMA
 from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import binary_event, description, free_port, post_event
+from tests.emulated_cloud import binary_event, description, post_event
 from tests.function.uploads import result_of
-from tests.server_process import MAIN, ServerProcess, framework, surroundings
+from tests.server_process import MAIN, ServerProcess, framework, free_port, surroundings
 
 IMPATIENT_MAIN = Path(__file__).with_name("impatient_main.py")
 READY_SECONDS = 30.0
