@@ -74,7 +74,7 @@ def evaluate(model_file: Path, data: Dataset, not_flowers: list[Path], report_fi
 
     `not_flowers` are pictures of anything else; their parent folder's name is their kind.
     """
-    model = Model(model_file)
+    model = Model.load(model_file)
     held_truth, truth = _truth(data.holdout), _truth(data.valid)
     held = logits_of([photo.path for photo in data.holdout], model, "holdout")
     logits = logits_of([photo.path for photo in data.valid], model, "valid")
@@ -113,7 +113,11 @@ def evaluate(model_file: Path, data: Dataset, not_flowers: list[Path], report_fi
         },
     }
     _write_calibration(model_file, report)
-    report["model"] = {"name": model.card.name, "version": model.card.version, "sha256": Model(model_file).card.sha256}
+    report["model"] = {
+        "name": model.card.name,
+        "version": model.card.version,
+        "sha256": Model.load(model_file).card.sha256,
+    }
     report_file.parent.mkdir(parents=True, exist_ok=True)
     report_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return report

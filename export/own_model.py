@@ -189,7 +189,7 @@ def _data_of(file: Path, arguments: Namespace) -> Dataset | None:
     """The photographs of --data with the labels of a converted file; --labels tells how ids name their folders."""
     if arguments.data is None:
         return None
-    names = Model(file).card.labels
+    names = Model.load(file).card.labels
     orders = read_labels(arguments.labels) if arguments.labels else [Labels(names, names)]
     fitting = [labels for labels in orders if labels.names == names]
     if not fitting:
@@ -209,7 +209,7 @@ def _pixels(data: Dataset | None, file: Path, model: AdaptedModel) -> NDArray[np
     """Photographs as the function shows them to the model; without any, drawn pictures."""
     if data is None:
         return drawn_pictures(model.size)
-    return np.stack(list(pixels_of([photo.path for photo in spread(data.valid, MOST_COMPARED)], Model(file))))
+    return np.stack(list(pixels_of([photo.path for photo in spread(data.valid, MOST_COMPARED)], Model.load(file))))
 
 
 def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, dict[str, Any]]:
@@ -221,13 +221,13 @@ def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, di
     int8_file = float_file.with_name("int8.onnx")
     photos = spread(data.valid, MOST_COMPARED)
     truth = np.array([photo.label for photo in photos], np.int64)
-    logits = logits_of([photo.path for photo in photos], Model(float_file), "valid")
+    logits = logits_of([photo.path for photo in photos], Model.load(float_file), "valid")
     enough = Bound("photos compared", len(photos), least=LEAST_TO_JUDGE_INT8)
     try:
         if not enough.holds:
             raise ExportError(str(enough))
         quantize(float_file, int8_file, [photo.path for photo in data.train])
-        pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model(float_file))))
+        pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model.load(float_file))))
         bounds, measured = compare_quantized(float_file, int8_file, pixels, truth)
         figures |= {"int8_bounds": [enough, *bounds], **measured}
         require(bounds)
@@ -235,7 +235,7 @@ def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, di
     except ExportError as error:
         served, kind, why = float_file, "float", f"served in float, for int8 is not good enough or not proven: {error}"
     if kind == "int8":
-        logits = logits_of([photo.path for photo in photos], Model(int8_file), "valid")
+        logits = logits_of([photo.path for photo in photos], Model.load(int8_file), "valid")
     top1 = round(top_accuracy(probabilities(logits, 1.0), truth), 4)
     proto = onnx.load(served)
     card = read_metadata(proto)

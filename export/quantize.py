@@ -37,7 +37,7 @@ class _Photographs(CalibrationDataReader):
 
     def __init__(self, photos: Sequence[Path], model: Path) -> None:
         bar = tqdm(photos, "calibrate", unit="photo", mininterval=1)
-        self._pixels: Iterator[NDArray[np.uint8]] = pixels_of(bar, Model(model))
+        self._pixels: Iterator[NDArray[np.uint8]] = pixels_of(bar, Model.load(model))
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         pixels = next(self._pixels, None)

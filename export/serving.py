@@ -13,9 +13,10 @@ sys.path.insert(0, str(FUNCTION))
 
 from flowers.budget import PixelBudget  # noqa: E402
 from flowers.classifier import Classifier  # noqa: E402
-from flowers.decode import InputRule, decode  # noqa: E402
+from flowers.decode import decode  # noqa: E402
 from flowers.errors import FlowersError  # noqa: E402
 from flowers.formats import IMAGE_ENDINGS  # noqa: E402
+from flowers.input_rule import InputRule  # noqa: E402
 from flowers.model import Model, ModelError  # noqa: E402
 from flowers.prediction import probabilities  # noqa: E402
 from flowers.settings import BUNDLED_MODEL as SERVED_MODEL  # noqa: E402

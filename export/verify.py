@@ -100,7 +100,7 @@ def compare_with_tensorflow(
 ) -> list[Bound]:
     """The float ONNX model's answers to pixels, uint8 [N, H, W, 3], beside those of the source model itself."""
     tensorflow = source.confidences(pixels, scale)
-    unquantized = source.confidences_of(_onnx_logits(Model(float_file), pixels, "float"))
+    unquantized = source.confidences_of(_onnx_logits(Model.load(float_file), pixels, "float"))
     return [
         Bound(
             "TensorFlow and float: largest probability difference",
@@ -118,7 +118,7 @@ def compare_quantized(
 
     `truth` [N] are the classes of the pixels, uint8 [N, H, W, 3]. Raises `EmulatorMissingError` without qemu.
     """
-    unquantized, served = Model(float_file), Model(served_file)
+    unquantized, served = Model.load(float_file), Model.load(served_file)
     float_logits = _onnx_logits(unquantized, pixels, "float")
     int8_logits = _onnx_logits(served, pixels, "int8")
     spread = np.linspace(0, len(pixels) - 1, EMULATED_PHOTOS).astype(int)
@@ -169,7 +169,7 @@ def verify(
     Writes the report as JSON. Raises `VerificationError` naming each bound that does not hold, `EmulatorMissingError`
     without qemu.
     """
-    pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model(served_file))))
+    pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model.load(served_file))))
     truth = np.array([photo.label for photo in photos], np.int64)
     quantized, figures = compare_quantized(float_file, served_file, pixels, truth)
     bounds = [

@@ -1,6 +1,7 @@
 """The entry points of the deployment."""
 
 import functools
+import gc
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -10,17 +11,17 @@ import functions_framework
 from cloudevents.http.event import CloudEvent
 
 from flowers.allocator import return_large_blocks
-from flowers.classifier import Classifier
 from flowers.cold_start import ColdStart
 from flowers.connections import keep_connections
-from flowers.http_function import HttpFunction
+from flowers.loading import LoadingModel
 from flowers.log import configure_logging
 from flowers.settings import Settings
-from flowers.upload_function import UploadFunction, acknowledge_what_is_no_event
 
 if TYPE_CHECKING:
+    from flowers.http_function import HttpFunction
     from flowers.storage import Storage
     from flowers.topic import Topic
+    from flowers.upload_function import UploadFunction
 
 
 @functools.cache
@@ -39,18 +40,28 @@ def _topic(name: str) -> "Topic":
     return Topic(name)
 
 
-_cold_start = ColdStart()
-_settings = Settings.from_environment(os.environ)
-_logger = configure_logging(_settings.log_level)
-return_large_blocks()
-keep_connections()
-_classifier = Classifier(_settings)
-_cold_start.end("model")
-if _logger.isEnabledFor(logging.INFO):  # else answers have no entries
-    _logger.handlers[0].addFilter(_cold_start)
-_result_topic = functools.partial(_topic, _settings.result_topic) if _settings.result_topic else None
-_http_function = HttpFunction(_classifier, _settings, _storage, _result_topic)
-_upload_function = UploadFunction(_classifier, _settings, _storage, _result_topic)
+def _start() -> tuple["HttpFunction", "UploadFunction"]:
+    """Makes both functions; the code that needs no model is imported while that is loaded."""
+    cold_start = ColdStart()
+    settings = Settings.from_environment(os.environ)
+    logger = configure_logging(settings.log_level)
+    return_large_blocks()
+    model = LoadingModel(settings)
+    keep_connections()
+
+    from flowers.classifier import Classifier
+    from flowers.http_function import HttpFunction
+    from flowers.upload_function import UploadFunction, acknowledge_what_is_no_event
+
+    cold_start.end("imports")
+    classifier = Classifier(settings, model.loaded())
+    cold_start.end("model")
+    if logger.isEnabledFor(logging.INFO):  # else answers have no entries
+        logger.handlers[0].addFilter(cold_start)
+    if flask.current_app.name == classify_upload.__name__:
+        acknowledge_what_is_no_event(flask.current_app)
+    topic = functools.partial(_topic, settings.result_topic) if settings.result_topic else None
+    return HttpFunction(classifier, settings, _storage, topic), UploadFunction(classifier, settings, _storage, topic)
 
 
 @functions_framework.http
@@ -65,5 +76,9 @@ def classify_upload(event: CloudEvent) -> None:
     _upload_function(event)
 
 
-if flask.current_app.name == classify_upload.__name__:
-    acknowledge_what_is_no_event(flask.current_app)
+# What is made at the start stays: to look for garbage in it takes time here, and in the server's workers memory that
+# they share (https://docs.python.org/3/library/gc.html#gc.freeze).
+gc.disable()
+_http_function, _upload_function = _start()
+gc.freeze()
+gc.enable()

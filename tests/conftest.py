@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     about_ours = [item for item in items if item.get_closest_marker("bundled_model")]
     if not about_ours:
         return
-    ours, served = json.loads(REPORT.read_text(encoding="utf-8"))["model"]["name"], Model(BUNDLED_MODEL).card.name
+    ours, served = json.loads(REPORT.read_text(encoding="utf-8"))["model"]["name"], Model.load(BUNDLED_MODEL).card.name
     if served != ours:
         for item in about_ours:
             item.add_marker(pytest.mark.skip(reason=f"about the model {ours}, but {served} is served"))

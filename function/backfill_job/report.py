@@ -13,8 +13,9 @@ from apache_beam.io.filesystems import FileSystems
 from PIL import Image
 
 from flowers.budget import PixelBudget
-from flowers.decode import InputRule, decode
+from flowers.decode import decode
 from flowers.errors import FlowersError
+from flowers.input_rule import InputRule
 from flowers.stored_object import ObjectMissingError
 
 from .job import Job

@@ -54,12 +54,13 @@ def _milliseconds(start: float, end: float) -> float:
 class Classifier:
     """A model, the catalogue and the limits, made once at start; `classify` may be called from many threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it.
+    def __init__(self, settings: Settings, model: Model | None = None) -> None:
+        """Loads the settings' model, unless it is given, loaded.
 
+        Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it.
         `default_top` is the number of predictions where a call does not say.
         """
-        self.model = Model(settings.model_path, settings.inference_threads)
+        self.model = model or Model.load(settings.model_path, settings.inference_threads)
         card = self.model.card
         # A model of few classes needs no setting for it; one that was made for another model is wrong.
         self.default_top = min(settings.top_k, len(card.labels))

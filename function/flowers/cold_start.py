@@ -28,8 +28,8 @@ class ColdStart(logging.Filter):
     """Adds `cold_start` and `startup_ms` to the first entry of a log that tells of an answer.
 
     The phases, in milliseconds, one after the other: `framework` from the start of the process until this package is
-    loaded, `imports` until this object is made, what `end` names, and `first_answer`: the server's own start, the wait
-    for a request, and its answer. A forked worker tells its own first answer.
+    loaded, what `end` names, and `first_answer`: the server's own start, the wait for a request, and its answer. A
+    forked worker tells its own first answer.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,6 @@ class ColdStart(logging.Filter):
         self._ended = _loaded
         self._phases = {} if _age_when_loaded is None else {"framework": round(_age_when_loaded * 1000, 1)}
         self._untold = [True]
-        self.end("imports")
 
     def end(self, phase: str) -> None:
         """Ends a phase of the start, and begins the next."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,9 @@ from PIL import Image, ImageFile
 
 from .budget import PixelBudget
 from .errors import FlowersError, ImageFacts, InputError
-from .formats import held_pixels, open_image, sniff
+from .formats import sniff
+from .input_rule import Box, InputRule
+from .plugins import held_pixels, open_image
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -24,30 +25,6 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
-
-# Left, top, right, bottom in pixels.
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class InputRule:
-    """What part of a photo the model sees, and at what size (pixels).
-
-    `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.
-    """
-
-    height: int
-    width: int
-    mode: Literal["crop", "stretch"] = "crop"
-    fraction: float = 1.0
-
-    def box(self, width: int, height: int, target: tuple[int, int]) -> Box:
-        """The part of a `width` × `height` image that fills `target` (width, height)."""
-        if self.mode == "stretch":
-            return 0, 0, width, height
-        scale = min(width / target[0], height / target[1]) * self.fraction
-        left, top = (width - target[0] * scale) / 2, (height - target[1] * scale) / 2
-        return left, top, width - left, height - top
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ exact here: the model applies its head before the pooling, so that the mean of a
 import numpy as np
 from numpy.typing import NDArray
 
-from .decode import Box
 from .document import Heatmap
+from .input_rule import Box
 
 _DECIMALS = 3
 

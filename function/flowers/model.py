@@ -1,6 +1,5 @@
 """The ONNX model: the one module that imports onnxruntime."""
 
-import hashlib
 import json
 import logging
 import math
@@ -13,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .decode import InputRule
-from .model_file import ModelError, read_model
+from .input_rule import InputRule
+from .model_file import ModelError, ModelFile, read_model
 from .stored_object import ObjectAddress
 
 # onnxruntime otherwise sends usage data to its maker, from a thread that is started by the import and that a forked
@@ -119,17 +118,17 @@ class Model:
     process that wants more makes its own.
     """
 
-    def __init__(self, file: Path | ObjectAddress, threads: int = 1) -> None:
-        """Loads a file or an object, for `threads` threads an inference.
+    def __init__(self, file: ModelFile, threads: int = 1) -> None:
+        """Makes a session of a file that was read, for `threads` threads an inference.
 
-        Raises `ModelError` when it is missing, damaged, no ONNX model, or not by the contract.
+        Raises `ModelError` when it is damaged, no ONNX model, or not by the contract.
         """
-        data, path = read_model(file), file.uri if isinstance(file, ObjectAddress) else str(file)
+        path, data, sha256 = file
         try:
             self._session = _session(data, threads=1)
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelError(f"cannot load the model {path}: {error}") from error
-        self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, hashlib.sha256(data).hexdigest())
+        self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, sha256)
         outputs = self._check(path)
         self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
         if "class_maps" not in outputs:
@@ -140,6 +139,11 @@ class Model:
                 self._session = _session(data, threads)
 
             os.register_at_fork(after_in_child=make_pool)
+
+    @classmethod
+    def load(cls, file: Path | ObjectAddress, threads: int = 1) -> "Model":
+        """The model in a file or an object. Raises `ModelError` also when that is missing or out of reach."""
+        return cls(read_model(file), threads)
 
     def _check(self, path: str) -> list[str]:
         """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""

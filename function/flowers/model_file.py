@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import FlowersError
 from .stored_object import ObjectAddress, ObjectMissingError
@@ -14,18 +15,27 @@ class ModelError(Exception):
     """A model file that cannot be served; the message says what is missing or wrong."""
 
 
-def read_model(file: Path | ObjectAddress) -> bytes:
-    """The file's bytes. Raises `ModelError` where it is missing, out of reach or damaged."""
+class ModelFile(NamedTuple):
+    """A model file that was read: its path or `gs://` address, its bytes, and their SHA-256 in hexadecimal digits."""
+
+    path: str
+    data: bytes
+    sha256: str
+
+
+def read_model(file: Path | ObjectAddress) -> ModelFile:
+    """The file at a path or in a bucket. Raises `ModelError` where it is missing, out of reach or damaged."""
     if isinstance(file, ObjectAddress):
         return _download(file)
     try:
-        return file.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot load the model {file}: {error}") from error
+    return ModelFile(str(file), data, hashlib.sha256(data).hexdigest())
 
 
-def _download(address: ObjectAddress) -> bytes:
-    """The object's bytes, which must have the digest that its metadata name.
+def _download(address: ObjectAddress) -> ModelFile:
+    """The object, whose bytes must have the digest that its metadata name.
 
     The client that reads them is closed again: a connection must not cross the fork of a server's workers.
     """
@@ -52,4 +62,4 @@ def _download(address: ObjectAddress) -> bytes:
         raise ModelError(
             f"cannot load the model {address.uri}: its SHA-256 is {found}, not {wanted} as it says: upload it again"
         )
-    return data
+    return ModelFile(address.uri, data, found)

@@ -72,7 +72,7 @@ class InProcess:
     """Decode, resize and `session.run` with nothing around: what a call costs at least."""
 
     def __init__(self) -> None:
-        self.served, self.unquantized = Model(_SETTINGS.model_path), Model(FORMS / "float.onnx")
+        self.served, self.unquantized = Model.load(_SETTINGS.model_path), Model.load(FORMS / "float.onnx")
         self._budget = PixelBudget(_SETTINGS.pixel_budget)
 
     def pixels(self, photo: bytes) -> NDArray[np.uint8]:

@@ -36,7 +36,7 @@ class Converted:
             self.float_file,
             Metadata("discs", "0.1", data.labels, (96, 96), Resize("crop", 0.9), "drawn discs"),
         )
-        self.pixels = np.stack(list(pixels_of([photo.path for photo in data.valid], Model(self.float_file))))
+        self.pixels = np.stack(list(pixels_of([photo.path for photo in data.valid], Model.load(self.float_file))))
         quantize(self.float_file, self.int8_file, [photo.path for photo in data.train])
 
 
@@ -47,7 +47,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, data: Dataset) -> Conver
 
 def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> None:
     expected = converted.adapted.serving_function("raw")(converted.pixels)
-    output = Model(converted.float_file).run(converted.pixels)
+    output = Model.load(converted.float_file).run(converted.pixels)
     assert np.abs(output.logits - expected["logits"].numpy()).max() < 1e-4
     assert output.class_maps is not None
     assert np.abs(output.class_maps - expected["class_maps"].numpy()).max() < 1e-3
@@ -67,14 +67,14 @@ def test_files_follow_the_model_contract(converted: Converted, kind: str) -> Non
         ("image", onnx.TensorProto.UINT8)
     ]
     assert {entry.name for entry in graph.output} == {"logits", "class_maps"}
-    card = Model(path).card
+    card = Model.load(path).card
     assert (card.name, card.version, card.labels) == ("discs", "0.1", ("red disc", "blue disc", "yellow disc"))
     assert (card.input_rule.height, card.input_rule.mode, card.input_rule.fraction) == (96, "crop", 0.9)
 
 
 @pytest.mark.parametrize("kind", ["float_file", "int8_file"])
 def test_the_mean_of_a_class_map_is_the_logit(converted: Converted, kind: str) -> None:
-    output = Model(getattr(converted, kind)).run(converted.pixels)
+    output = Model.load(getattr(converted, kind)).run(converted.pixels)
     assert output.class_maps is not None
     assert np.abs(output.class_maps.mean(axis=(1, 2)) - output.logits).max() < 1e-4
 
@@ -82,7 +82,7 @@ def test_the_mean_of_a_class_map_is_the_logit(converted: Converted, kind: str) -
 def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(converted: Converted) -> None:
     assert converted.int8_file.stat().st_size < converted.float_file.stat().st_size * 0.4
     one, other = (
-        probabilities(Model(path).run(converted.pixels).logits, 1.0)
+        probabilities(Model.load(path).run(converted.pixels).logits, 1.0)
         for path in (converted.float_file, converted.int8_file)
     )
     assert np.abs(one - other).max() < 0.1

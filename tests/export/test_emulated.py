@@ -18,5 +18,5 @@ def test_without_the_emulator_the_message_says_what_to_install(monkeypatch: pyte
 @pytest.mark.skipif(shutil.which(EMULATOR) is None, reason=f"needs {EMULATOR}: apt-get install qemu-user")
 def test_the_served_model_answers_the_same_without_vnni() -> None:
     images = np.random.default_rng(4).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
-    native = np.concatenate([Model(SERVED_MODEL).run(image[np.newaxis]).logits for image in images])
+    native = np.concatenate([Model.load(SERVED_MODEL).run(image[np.newaxis]).logits for image in images])
     assert np.abs(logits_on_haswell(SERVED_MODEL, images) - native).max() < 0.01

@@ -123,7 +123,7 @@ def test_photographs_decide_scale_and_order_and_int8_is_kept_where_its_bounds_ho
     assert report["served"] == "int8", report["why"]
     assert len(report["bounds"]) == 9
     assert all(bound["holds"] for bound in report["bounds"])
-    model = Model(file)
+    model = Model.load(file)
     assert model.card.labels == tuple(LABELS.values())
     assert (model.card.name, model.card.version, model.card.reject_below) == ("discs", "7", 0.5)
     assert model.card.accuracy == {"split": "valid", "photos": 108, "top1": 1.0}
@@ -164,7 +164,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
         return next((folder / "build").glob("*/float.onnx"))
 
     monkeypatch.setattr(own_model, "quantize", spoil)
-    monkeypatch.setattr("export.verify.logits_on_haswell", lambda file, pixels: Model(file).run(pixels).logits)
+    monkeypatch.setattr("export.verify.logits_on_haswell", lambda file, pixels: Model.load(file).run(pixels).logits)
     printed = run(
         "convert", "--model", own.model, "--labels", own.labels, "--data", own.photos, "--out", tmp_path / "m.onnx"
     )
@@ -172,7 +172,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
     report = json.loads(next((tmp_path / "build").glob("*/verification.json")).read_text())
     assert report["served"] == "float"
     assert "FAIL float and int8: size, int8 of float" in report["why"]
-    assert Model(tmp_path / "m.onnx").card.accuracy["top1"] == 1.0
+    assert Model.load(tmp_path / "m.onnx").card.accuracy["top1"] == 1.0
 
 
 def test_without_photographs_the_float_model_is_served_and_said_so(own: Own, run: Run, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_without_photographs_the_float_model_is_served_and_said_so(own: Own, run
     printed = run("convert", "--model", own.model, "--labels", own.labels, *options, "--out", tmp_path / "m.onnx")
     assert "served in float: without --data" in printed
     assert "no photo is rejected" in printed
-    card = Model(tmp_path / "m.onnx").card
+    card = Model.load(tmp_path / "m.onnx").card
     assert (card.name, len(card.version), card.input_rule.mode) == ("model", 8, "crop")
 
 
@@ -267,7 +267,7 @@ def test_an_upload_is_served_from_its_bucket_and_never_replaced(
             assert f"wrote {out}flowers.onnx" in run(*words, "--version", "3", "--out", out)
             [blob] = bucket.list_blobs()
         address = ObjectAddress("models", "models/discs/3/flowers.onnx")
-        model = Model(address)
+        model = Model.load(address)
         assert blob.metadata == {"sha256": model.card.sha256}
         with pytest.raises(SystemExit, match="holds another model already"):
             run(*words, "--version", "4", "--out", out)

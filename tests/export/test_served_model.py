@@ -24,7 +24,7 @@ def test_every_bound_of_the_committed_verification_holds() -> None:
 @pytest.mark.skipif(not FLOWERS102.exists(), reason=f"needs the photographs of {FLOWERS102}")
 def test_served_file_and_keras_model_agree_on_photographs() -> None:
     data = load_dataset(FLOWERS102)
-    model = Model(SERVED_MODEL)
+    model = Model.load(SERVED_MODEL)
     assert model.card.labels == data.labels
     photos = data.valid[::8]
     pixels = np.stack(list(pixels_of([photo.path for photo in photos], model)))

@@ -83,7 +83,7 @@ def served(model: AdaptedModel, folder: Path, scale: Scale = "raw") -> Model:
     labels = tuple(f"label {number}" for number in range(model.classes))
     file = folder / "served.onnx"
     convert(model, scale, file, Metadata("m", "1", labels, model.size, Resize("stretch"), ""))
-    return Model(file)
+    return Model.load(file)
 
 
 FORMS = ("h5", "keras2", "saved_model", "keras", "exported", "mlflow_tensorflow", "mlflow_keras", "hub")

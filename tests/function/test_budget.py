@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowers.budget import PixelBudget
-from flowers.decode import InputRule, decode
+from flowers.decode import decode
 from flowers.errors import InputError, SurroundingsError
+from flowers.input_rule import InputRule
 from tests.drawn_flower import encode
 from tests.function.pictures import draw_picture
 

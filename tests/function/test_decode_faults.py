@@ -6,9 +6,10 @@ import struct
 import pytest
 
 from flowers.budget import PixelBudget
-from flowers.decode import Decoded, InputRule, decode
+from flowers.decode import Decoded, decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS, sniff
+from flowers.input_rule import InputRule
 from tests.drawn_flower import encode
 from tests.function.pictures import (
     claim_size,

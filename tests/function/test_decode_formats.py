@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from flowers.budget import PixelBudget
-from flowers.decode import Decoded, InputRule, decode
+from flowers.decode import Decoded, decode
 from flowers.errors import ImageFacts
+from flowers.input_rule import InputRule
 from tests.drawn_flower import encode
 from tests.function.pictures import (
     OPTIONS,

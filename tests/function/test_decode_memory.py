@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from flowers.budget import PixelBudget
-from flowers.decode import InputRule, decode
+from flowers.decode import decode
 from flowers.errors import ImageFacts, InputError
 from flowers.formats import FORMATS
+from flowers.input_rule import InputRule
 from tests.drawn_flower import encode
 from tests.function.conftest import ROOT
 from tests.function.pictures import (
@@ -33,7 +34,8 @@ ALLOWED = 32 * 1024 * 1024  # bytes: far above what 500,000 pixels take, far bel
 MEASURE = """
 import json, os, sys
 from pathlib import Path
-from flowers.decode import InputRule, decode
+from flowers.decode import decode
+from flowers.input_rule import InputRule
 from flowers.errors import InputError
 from flowers.budget import PixelBudget
 

@@ -102,7 +102,7 @@ def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
 def test_the_maps_of_an_answer_are_those_whose_means_are_the_logits(client: FlaskClient, jpeg: bytes) -> None:
     reply = post(client, jpeg, query="heatmap=1&top=102")
 
-    model = Model(BUNDLED_MODEL)
+    model = Model.load(BUNDLED_MODEL)
     decoded = decode(jpeg, model.card.input_rule, 10**6, PixelBudget(10**6))
     output = model.run(decoded.pixels[np.newaxis])
     assert output.class_maps is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowers.decode import InputRule
+from flowers.input_rule import InputRule
 from flowers.model import Model, ModelError
 from flowers.settings import BUNDLED_MODEL
 from tests.function.conftest import ROOT
@@ -25,7 +25,7 @@ def load(folder: Path, data: bytes, threads: int = 1) -> Model:
     """The model of a file's bytes."""
     file = folder / "model.onnx"
     file.write_bytes(data)
-    return Model(file, threads)
+    return Model.load(file, threads)
 
 
 def with_metadata(**changes: str) -> dict[str, str]:
@@ -36,7 +36,7 @@ def with_metadata(**changes: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def bundled() -> Model:
     """The bundled model."""
-    return Model(BUNDLED_MODEL)
+    return Model.load(BUNDLED_MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_stretched_image_needs_no_fraction(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.onnx", "."])
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelError, match=str(tmp_path)):
-        Model(tmp_path / name)
+        Model.load(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ from pathlib import Path
 from flowers.model import Model
 
 leave = {"at-once": os._exit, "orderly": sys.exit}[sys.argv[3]]
-model = Model(Path(sys.argv[1]), threads=int(sys.argv[2]))
+model = Model.load(Path(sys.argv[1]), threads=int(sys.argv[2]))
 rule = model.card.input_rule
 pixels = np.random.default_rng(5).integers(0, 256, (1, rule.height, rule.width, 3), np.uint8)
 expected = model.run(pixels).logits

@@ -54,25 +54,25 @@ def test_the_object_is_served_as_the_file_is(bucket: storage.Bucket) -> None:
 
 def test_a_missing_object_is_named(bucket: storage.Bucket) -> None:
     with pytest.raises(ModelError, match=f"gs://{bucket.name}/no.onnx: there is no such object"):
-        Model(ObjectAddress(bucket.name, "no.onnx"))
+        Model.load(ObjectAddress(bucket.name, "no.onnx"))
 
 
 @pytest.mark.parametrize(("sha256", "message"), [("0" * 64, "not 0000"), (None, "no sha256.*python -m export convert")])
 def test_an_object_without_its_digest_is_refused(bucket: storage.Bucket, sha256: str | None, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        Model(upload(bucket, tiny_model(), sha256))
+        Model.load(upload(bucket, tiny_model(), sha256))
 
 
 def test_an_object_that_is_no_model_is_refused_by_name(bucket: storage.Bucket) -> None:
     with pytest.raises(ModelError, match=f"cannot load the model gs://{bucket.name}/{NAME}"):
-        Model(upload(bucket, b"This is no model.\n"))
+        Model.load(upload(bucket, b"This is no model.\n"))
 
 
 def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("flowers.storage._RETRY", None)
     with pytest.raises(ModelError, match=r"gs://garden/m\.onnx: Cloud Storage did not serve"):
-        Model(ObjectAddress("garden", "m.onnx"))
+        Model.load(ObjectAddress("garden", "m.onnx"))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from flowers.settings import BUNDLED_MODEL
 from flowers.species import Catalogue, Species
 from tests.function.conftest import ROOT
 
-LABELS = Model(BUNDLED_MODEL).card.labels
+LABELS = Model.load(BUNDLED_MODEL).card.labels
 CATALOGUE = Catalogue()
 # Genus; genus and epithet; a hybrid with ×; a group, a variety or a cultivar.
 SCIENTIFIC_NAME = re.compile(

@@ -1,0 +1,28 @@
+"""What part of a photo a model sees."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# Left, top, right, bottom in pixels.
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """What part of a photo the model sees, and at what size (pixels).
+
+    `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.
+    """
+
+    height: int
+    width: int
+    mode: Literal["crop", "stretch"] = "crop"
+    fraction: float = 1.0
+
+    def box(self, width: int, height: int, target: tuple[int, int]) -> Box:
+        """The part of a `width` × `height` image that fills `target` (width, height)."""
+        if self.mode == "stretch":
+            return 0, 0, width, height
+        scale = min(width / target[0], height / target[1]) * self.fraction
+        left, top = (width - target[0] * scale) / 2, (height - target[1] * scale) / 2
+        return left, top, width - left, height - top
