@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ _NAME_KEPT = 60
 _NO_IMAGE = "application/x-unknown"
 
 
-@dataclass(frozen=True)
 class FileAddress(ObjectAddress):
     """A file: `bucket` is the folder that the work began at, `name` the path below it, with slashes."""
 

@@ -1,8 +1,8 @@
 """The way of a photo: bytes → upright pixels → prediction → result document. Knows nothing of HTTP or of clouds."""
 
 import hashlib
-from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,15 @@ from .settings import Settings, SettingsError
 from .species import Catalogue, Species
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where an image lies: a `gs://` address, the object's generation, its size in bytes; None for bytes sent along."""
 
     uri: str | None = None
     generation: str | None = None
     size: int | None = None
+
+
+SENT_ALONG = Source()
 
 
 def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> ImageDocument:
@@ -94,7 +96,7 @@ class Classifier:
         data: bytes,
         top: int | None = None,
         language: str | None = None,
-        source: Source = Source(),
+        source: Source = SENT_ALONG,
         heatmaps: bool = False,
     ) -> ResultDocument:
         """Classifies an image file's bytes.
@@ -149,7 +151,7 @@ class Classifier:
         }
 
 
-def refusal(error: FlowersError, data: bytes | None, source: Source = Source()) -> ErrorDocument:
+def refusal(error: FlowersError, data: bytes | None, source: Source = SENT_ALONG) -> ErrorDocument:
     """The error document of an image that was refused; `data` is None where it was not even read."""
     facts = error.facts if isinstance(error, InputError) else ImageFacts()
     return error_document(error, _image_document(data, facts, source))

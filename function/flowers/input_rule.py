@@ -1,14 +1,12 @@
 """What part of a photo a model sees."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 # Left, top, right, bottom in pixels.
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class InputRule:
+class InputRule(NamedTuple):
     """What part of a photo the model sees, and at what size (pixels).
 
     `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.

@@ -5,7 +5,6 @@ import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,8 +27,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ModelCard:
+class ModelCard(NamedTuple):
     """What the model file says of itself in its metadata properties.
 
     `temperature` (> 0) divides the logits before the softmax; below `reject_below` (0..1) of confidence a photo shows

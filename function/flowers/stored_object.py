@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # https://cloud.google.com/storage/docs/buckets#naming (2026): names with dots may have 222 characters.
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -12,8 +11,7 @@ BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 MOST_NAME_BYTES = 1024
 
 
-@dataclass(frozen=True)
-class ObjectAddress:
+class ObjectAddress(NamedTuple):
     """Where an object lies, whatever its generation."""
 
     bucket: str
@@ -33,8 +31,7 @@ class ObjectAddress:
         return cls(bucket, name)
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """One generation of an object. `size` in bytes as stored; type and encoding as claimed, "" where nothing is."""
 
     address: ObjectAddress
@@ -42,7 +39,7 @@ class StoredObject:
     size: int
     content_type: str = ""
     content_encoding: str = ""
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, str] = MappingProxyType({})
 
 
 class ObjectMissingError(Exception):

@@ -218,7 +218,7 @@ def test_skipped_objects_publish_nothing(garden: Garden) -> None:
 
 def test_without_a_topic_nothing_is_read_or_published(garden: Garden) -> None:
     instance, watched = upload_function()
-    assert sys.modules["main"]._result_topic is None
+    assert sys.modules["main"]._upload_function._topic is None
     image = put(garden.bucket, "rose.jpg", NEW)
     for _ in range(2):
         assert deliver(instance, image) == 200
