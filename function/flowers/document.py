@@ -118,9 +118,12 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def one_line(document: Mapping[str, object]) -> bytes:
-    """A document as it is stored and published: JSON in UTF-8, in one line, without its end."""
-    return json.dumps(document, ensure_ascii=False).encode()
+    """A document as it is answered, stored and published: JSON in UTF-8, in one line, without its end."""
+    return _to_json(document).encode()
 
 
 def without_heatmaps(document: ResultDocument) -> ResultDocument:

@@ -53,6 +53,9 @@ class _Wishes(NamedTuple):
     heatmaps: bool
 
 
+_NO_WISHES = _Wishes(None, None, False)
+
+
 class HttpFunction:
     """Answers the requests of the HTTP contract with `classifier`."""
 
@@ -190,6 +193,8 @@ class HttpFunction:
         return Answer(document, timing=document["timing_ms"])
 
     def _wishes(self, request: Request) -> _Wishes:
+        if not request.query_string:
+            return _NO_WISHES
         top, language, heatmap = (request.args.get(name) for name in ("top", "lang", "heatmap"))
         most = len(self._classifier.model.card.labels)
         if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):

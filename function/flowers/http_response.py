@@ -1,13 +1,12 @@
 """Answers to responses: a document as JSON or a page as HTML, with the headers that every response carries."""
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import Request, Response
 
-from .document import ErrorDocument, Timing, error_document
+from .document import ErrorDocument, Timing, error_document, one_line
 from .errors import FlowersError, SurroundingsError
 
 NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
@@ -42,8 +41,8 @@ def respond(request: Request, answer: Answer, elapsed: float, allow_origin: str 
     if isinstance(answer.body, str):
         response = Response(answer.body, answer.code, answer.headers, mimetype="text/html")
     else:
-        text = "" if answer.body is None else json.dumps(answer.body, ensure_ascii=False) + "\n"
-        response = Response(text, answer.code, answer.headers, mimetype="application/json")
+        line = b"" if answer.body is None else one_line(answer.body) + b"\n"
+        response = Response(line, answer.code, answer.headers, mimetype="application/json")
     timing = answer.timing
     response.headers["Server-Timing"] = (
         f"decode;dur={timing['decode']:.1f}, inference;dur={timing['inference']:.1f}, total;dur={elapsed:.1f}"

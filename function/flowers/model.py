@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -116,12 +117,15 @@ class Model:
     process that wants more makes its own.
     """
 
-    def __init__(self, file: ModelFile, threads: int = 1) -> None:
-        """Makes a session of a file that was read, for `threads` threads an inference.
+    def __init__(self, file: ModelFile, threads: int = 1, at_once: int | None = None) -> None:
+        """Makes a session of a file that was read, for `threads` threads an inference and `at_once` inferences.
 
-        Raises `ModelError` when it is damaged, no ONNX model, or not by the contract.
+        As many at once as there are processors, which is the default, are done sooner than more that take turns, whose
+        weights and pixels push each other out of the processors' caches. Raises `ModelError` when the file is damaged,
+        no ONNX model, or not by the contract.
         """
         path, data, sha256 = file
+        self._turns = threading.Semaphore(at_once or os.cpu_count() or 1)
         try:
             self._session = _session(data, threads=1)
         except Exception as error:  # onnxruntime's errors share no class of their own
@@ -163,5 +167,6 @@ class Model:
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
         """Logits and class maps of upright pixels, uint8 [N, H, W, 3] RGB. Safe to call from many threads."""
-        logits, *maps = self._session.run(self._wanted, {"image": pixels})
+        with self._turns:
+            logits, *maps = self._session.run(self._wanted, {"image": pixels})
         return Output(logits, maps[0] if maps else None)

@@ -20,8 +20,8 @@ def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np
     Temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    exponentials = np.exp(scaled - np.maximum.reduce(scaled, axis=-1, keepdims=True))
+    shares: NDArray[np.float64] = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
     return shares
 
 
@@ -30,5 +30,5 @@ def top_candidates(
 ) -> list[Candidate]:
     """The `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
     shares = probabilities(logits, temperature)
-    best = np.argsort(-shares, kind="stable")[:count]
-    return [Candidate(int(index), labels[index], float(shares[index])) for index in best]
+    best: list[int] = (-shares).argsort(kind="stable")[:count].tolist()
+    return [Candidate(index, labels[index], float(shares[index])) for index in best]

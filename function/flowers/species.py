@@ -31,5 +31,5 @@ class Catalogue:
 
     def find(self, label: str) -> Species:
         """The species of a model's label."""
-        unknown: Species = {"label": label, "scientific_name": None, "names": {"en": label, "es": label}}
-        return self._species.get(label, unknown)
+        known = self._species.get(label)
+        return known or {"label": label, "scientific_name": None, "names": {"en": label, "es": label}}

@@ -71,6 +71,9 @@ OURS = _function("this function", "serve", MAIN, "classify_http")
 # As LitServe, BentoML and FastAPI are told below: a process for each core; functions-framework reads both variables.
 # More threads than one that computes and one that reads or writes only take turns at the cache.
 OURS_PER_CORE = OURS._replace(variables=(("WORKERS", "2"), ("THREADS", "2")))
+BARE = _function("decode and run alone", "serve", PEERS / "bare_function.py")._replace(
+    variables=OURS_PER_CORE.variables
+)
 HELLO = _function("empty hello function", "serve", PEERS / "hello_function.py")
 PLAIN = _function("Pillow's whole decode, float model", "serve", PEERS / "float_function.py")
 TENSORFLOW = _function("TensorFlow SavedModel", "export", PEERS / "tensorflow_function.py")

@@ -28,7 +28,7 @@ _SETTINGS = Settings()
 
 
 class Row(NamedTuple):
-    """A line of the table: a ratio (×) or megabytes with its bound, and the figures that it was made of, in `unit`."""
+    """A line of the table: a ratio (×) or megabytes, its bound, and the figures that it was made of, in `unit`."""
 
     what: str
     value: float

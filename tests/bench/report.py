@@ -31,11 +31,12 @@ def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
     lines = ["| what | measured | bound | | of |", "| --- | ---: | ---: | --- | --- |"]
     for row in rows:
-        bound = f"≤ {row.most:g}" if row.most is not None else f"≥ {row.least:g}"
         times = "" if row.unit == "MB" else " ×"
-        met = "met" if row.met else "**missed**"
+        bounds = {"≤": row.most, "≥": row.least}  # neither: a row for comparison
+        bound = "".join(f"{sign} {value:g}{times}" for sign, value in bounds.items() if value is not None)
+        met = "" if not bound else "met" if row.met else "**missed**"
         figures = "; ".join(f"{name} {value:.4g} {row.unit}" for name, value in row.figures.items())
-        lines.append(f"| {row.what} | {row.value:.3g}{times} | {bound}{times} | {met} | {figures} |")
+        lines.append(f"| {row.what} | {row.value:.3g}{times} | {bound} | {met} | {figures} |")
     return "\n".join(lines)
 
 
