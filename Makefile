@@ -36,7 +36,7 @@ test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory 
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
 test-load: .venv/load/ready ## run the short load test, and sizing as it is called
-	.venv/load/bin/python -m pytest tests/bench/test_load.py tests/bench/test_sizing.py -s
+	.venv/load/bin/python -m pytest tests/bench/load/test_load.py tests/bench/sizing/test_sizing.py -s
 
 bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
 	PYTHONPATH=function .venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
@@ -85,37 +85,37 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 	.venv/export/bin/python -m export all --data $(DATA)
 
 bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
-	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench
+	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench.speed
 
 profile: .venv/serve/ready ## write where the time of a start and of a photo goes (FUNCTION=folder: print that of another)
-	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile.txt)
+	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile/profile.txt)
 
-tests/bench/build/ready: export/flowers.keras tests/bench/models.py | .venv/export/ready
+tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .venv/export/ready
 	@mkdir -p $(@D)
-	.venv/export/bin/python -m tests.bench.models $(@D)
+	.venv/export/bin/python -m tests.bench.speed.models $(@D)
 	@touch $@
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
 .venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
-.venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load-requirements.txt
+.venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load/requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
 .venv/checkov/ready: tests/infra/checkov.txt
 .venv/export/ready: function/requirements.txt export/requirements.txt tests/requirements.txt
 
-.venv/bench/ready: function/requirements.txt tests/bench/requirements/runner.txt
-$(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/requirements/%.txt
+.venv/bench/ready: function/requirements.txt tests/bench/speed/requirements/runner.txt
+$(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/speed/requirements/%.txt
 
 .venv/serve/ready: REQUIREMENTS = -r function/requirements.txt
-.venv/load/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/bench/load-requirements.txt
+.venv/load/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/bench/load/requirements.txt
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
 .venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
-.venv/bench/ready: REQUIREMENTS = -r tests/bench/requirements/runner.txt
+.venv/bench/ready: REQUIREMENTS = -r tests/bench/speed/requirements/runner.txt
 $(PEERS:%=.venv/bench-%/ready): REQUIREMENTS = -r $<
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
