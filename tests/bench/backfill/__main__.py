@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import resource
 import sys
 import tempfile
 import threading
@@ -56,6 +57,12 @@ def processor_seconds(process: int) -> float:
     """What a process has used so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def ended_seconds() -> float:
+    """What all programs that this one started have used of the processors, once they have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Run:
@@ -145,17 +152,20 @@ def main() -> None:
         for workers in arguments.workers:
             most = limit(sample, workers)
             clear_results(bucket)
-            before = processor_seconds(server.pid)
+            before, ended = processor_seconds(server.pid), ended_seconds()
             run = Run(pattern, workers, folder, server.url)
             seconds = run.end()
-            spent = processor_seconds(server.pid) - before
+            served = 1000 * (processor_seconds(server.pid) - before) / images
+            used, ended = ended_seconds() - ended, ended_seconds()
             idle = Run(pattern, workers, folder, server.url).end()
-            steady = images / (seconds - idle)
+            used -= ended_seconds() - ended
+            steady, alone = images / (seconds - idle), 1000 * workers / most
             print(
                 f"{workers} workers: {images / seconds:.0f} images a second over all, {steady:.0f} without the "
                 f"{idle:.1f} s of a run that has nothing to do; in-process limit {most:.0f} ({steady / most:.0%}); "
-                f"the bucket's own processor time {1000 * spent / images:.2f} ms an image; "
-                f"at most {run.megabytes} MB a process; {check(bucket)}",
+                f"milliseconds of processor an image: {1000 * used / images:.2f} of the program's, "
+                f"{alone:.2f} at the limit, {served:.2f} of the bucket's; at most {run.megabytes} MB a process; "
+                f"{check(bucket)}",
                 flush=True,
             )
         if not arguments.speed_only:
