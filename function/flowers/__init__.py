@@ -1,9 +1,9 @@
 """Flower photographs in, result documents out.
 
-The way of a photo: `classifier` takes its bytes, `formats` tells what they are, `plugins` opens them, and `decode` makes
-the upright pixels that the model's `input_rule` asks for (as many at once as `budget` allows); `model` makes logits,
-`prediction` makes calibrated candidates, `species` names them, `document` writes it all down; `heatmap` says where in
-the photo the evidence lies.
+The way of a photo: `classifier` takes its bytes, `formats` tells what they are, `plugins` opens them, and `decode`
+makes the upright pixels that the model's `input_rule` asks for (as many at once as `budget` allows); `model` makes
+logits, `prediction` makes calibrated candidates, `species` names them, `document` writes it all down; `heatmap` says
+where in the photo the evidence lies.
 
 Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
 `page` is what a browser gets; in the `background`, `archive` keeps photos and `publisher` publishes documents.

@@ -146,8 +146,8 @@ def test_latency_is_of_what_is_awaited() -> None:
 def test_it_reproduces_a_real_server(measured: dict[str, float], capsys: pytest.CaptureFixture[str]) -> None:
     """A server held to one processor, from its CPU seconds a photo, and from one client what it waits beside those.
 
-    Rate and mean latency are foretold within 15 %. Long latencies come out too long (the message says by how much): a real
-    server infers one photo after the other, where evenly shared processors let each hold up all others.
+    Rate and mean latency are foretold within 15 %. Long latencies come out too long (the message says by how much): a
+    real server infers one photo after the other, where evenly shared processors let each hold up all others.
     """
     seconds, shares = MEASURED["http"]["cpu_seconds"], MEASURED["shares"]
     waiting = MEASURED["http"]["by_clients"][0]["mean"] - sum(seconds[size] * shares[size] for size in shares)
