@@ -37,11 +37,7 @@ class Source(NamedTuple):
 SENT_ALONG = Source()
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _image_document(data: bytes | None, sha256: str | None, facts: ImageFacts, source: Source) -> ImageDocument:
+def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> ImageDocument:
     return {
         "uri": source.uri,
         "generation": source.generation,
@@ -49,7 +45,7 @@ def _image_document(data: bytes | None, sha256: str | None, facts: ImageFacts, s
         "width": facts.width,
         "height": facts.height,
         "bytes": source.size if data is None else len(data),
-        "sha256": sha256,
+        "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
     }
 
 
@@ -111,7 +107,6 @@ class Classifier:
         """
         started = perf_counter()
         self.check_size(len(data))
-        sha256 = _digest(data)  # first, while the bytes that were just received are in the processor's cache
         card = self.model.card
         decoded = decode(data, card.input_rule, self._settings.max_image_pixels, self._budget)
         decoded_at = perf_counter()
@@ -126,7 +121,7 @@ class Classifier:
                 prediction["heatmap"] = heatmap(output.class_maps[0, ..., candidate.class_index], decoded.area)
         best = candidates[0]
         identified = best.confidence >= self._reject_below
-        image = _image_document(data, sha256, decoded.facts, source)
+        image = _image_document(data, decoded.facts, source)
         document: ResultDocument = {
             "schema": RESULT_SCHEMA,
             "identified": identified,
@@ -159,5 +154,4 @@ class Classifier:
 def refusal(error: FlowersError, data: bytes | None, source: Source = SENT_ALONG) -> ErrorDocument:
     """The error document of an image that was refused; `data` is None where it was not even read."""
     facts = error.facts if isinstance(error, InputError) else ImageFacts()
-    sha256 = None if data is None else _digest(data)
-    return error_document(error, _image_document(data, sha256, facts, source))
+    return error_document(error, _image_document(data, facts, source))
