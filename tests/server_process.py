@@ -43,6 +43,12 @@ def free_port() -> int:
         return port
 
 
+def processor_seconds(processes: Sequence[int]) -> float:
+    """What processes have used so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
+    stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+
 class ServerProcess:
     """A program in a session of its own, which writes into a file."""
 

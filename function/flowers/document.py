@@ -118,12 +118,13 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+# JSON in one line, its letters as they are.
+to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def one_line(document: Mapping[str, object]) -> bytes:
     """A document as it is answered, stored and published: JSON in UTF-8, in one line, without its end."""
-    return _to_json(document).encode()
+    return to_json(document).encode()
 
 
 def without_heatmaps(document: ResultDocument) -> ResultDocument:

@@ -1,6 +1,5 @@
 """The model, loaded in a thread beside the imports: 19 ms less of a start where a second processor is free."""
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
 _DOCSTRINGS = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 
 
-def inferences_at_once(threads: int) -> int:
-    """How many inferences of so many threads keep this process's share of the processors busy.
-
-    functions-framework starts `WORKERS` processes.
-    """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, processors // (threads * int(os.environ.get("WORKERS", "1"))))
-
-
 class LoadingModel:
     """The settings' model. To read it, to hash it and to make a session of it leaves the interpreter to others."""
 
@@ -37,8 +27,7 @@ class LoadingModel:
             sys.modules.setdefault(name, ModuleType(name))
         from .model import Model  # NumPy and onnxruntime, which take long to import
 
-        threads = settings.inference_threads
-        self._model = self._thread.submit(lambda: Model(file.result(), threads, inferences_at_once(threads)))
+        self._model = self._thread.submit(lambda: Model(file.result(), settings.inference_threads))
 
     def loaded(self) -> "Model":
         """Waits for it; no thread is left for the server's fork to lose. Raises `ModelError`."""

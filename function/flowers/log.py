@@ -1,14 +1,12 @@
 """Logs as lines of JSON that Cloud Logging understands."""
 
-import json
 import logging
 import os
 import sys
 
+from .document import to_json
+
 _TRACE = "logging.googleapis.com/trace"
-
-
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _JsonFormatter(logging.Formatter):
@@ -17,7 +15,7 @@ class _JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["message"] += "\n" + self.formatException(record.exc_info)
         # Half of a surrogate pair, which no stream takes, becomes its escape in JSON.
-        return _to_json(entry).encode(errors="backslashreplace").decode()
+        return to_json(entry).encode(errors="backslashreplace").decode()
 
 
 def configure_logging(level: str) -> logging.Logger:

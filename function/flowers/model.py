@@ -109,6 +109,16 @@ def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
+def inferences_at_once(threads: int) -> int:
+    """How many inferences of so many threads keep this process's share of the processors busy.
+
+    More would only push each other's weights and pixels out of the caches. functions-framework starts `WORKERS`
+    processes.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors // (threads * int(os.environ.get("WORKERS", "1"))))
+
+
 class Model:
     """An image classifier, made once at start and shared by all threads.
 
@@ -117,15 +127,13 @@ class Model:
     process that wants more makes its own.
     """
 
-    def __init__(self, file: ModelFile, threads: int = 1, at_once: int | None = None) -> None:
-        """Makes a session of a file that was read, for `threads` threads an inference and `at_once` inferences.
+    def __init__(self, file: ModelFile, threads: int = 1) -> None:
+        """Makes a session of a file that was read, for `threads` threads an inference.
 
-        As many at once as there are processors, which is the default, are done sooner than more that take turns, whose
-        weights and pixels push each other out of the processors' caches. Raises `ModelError` when the file is damaged,
-        no ONNX model, or not by the contract.
+        Raises `ModelError` when the file is damaged, no ONNX model, or not by the contract.
         """
         path, data, sha256 = file
-        self._turns = threading.Semaphore(at_once or os.cpu_count() or 1)
+        self._turns = threading.Semaphore(inferences_at_once(threads))
         try:
             self._session = _session(data, threads=1)
         except Exception as error:  # onnxruntime's errors share no class of their own

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowers.loading import LoadingModel, inferences_at_once
+from flowers.loading import LoadingModel
 from flowers.model_file import ModelError
 from flowers.settings import Settings
 from tests.server_process import MAIN
@@ -16,7 +16,7 @@ from tests.server_process import MAIN
 # What a server's master does before it forks: no thread may be left, for it would be missing in the child.
 START = """
 import os, sys, threading
-from flowers.loading import LoadingModel, inferences_at_once
+from flowers.loading import LoadingModel
 from flowers.settings import Settings
 assert "numpy" not in sys.modules and "onnxruntime" not in sys.modules
 model = LoadingModel(Settings()).loaded()
@@ -42,29 +42,6 @@ def test_a_missing_model_is_told_where_it_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"cannot load the model .*none\.onnx"):
         loading.loaded()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("model")]
-
-
-@pytest.mark.parametrize(
-    ("processors", "workers", "threads", "expected"),
-    [
-        (1, None, 1, 1),
-        (2, None, 1, 2),
-        (2, "2", 1, 1),
-        (4, "2", 1, 2),
-        (4, None, 2, 2),
-        (2, "8", 1, 1),
-        (1, None, 4, 1),
-    ],
-)
-def test_a_process_infers_as_much_at_once_as_it_has_processors_for(
-    monkeypatch: pytest.MonkeyPatch, processors: int, workers: str | None, threads: int, expected: int
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)), raising=False)
-    if workers:
-        monkeypatch.setenv("WORKERS", workers)
-    else:
-        monkeypatch.delenv("WORKERS", raising=False)
-    assert inferences_at_once(threads) == expected
 
 
 def test_the_start_leaves_the_garbage_collector_as_it_was() -> None:

@@ -7,18 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from flowers.input_rule import InputRule
 from flowers.model import Model, ModelError
-from flowers.model_file import read_model
 from flowers.settings import BUNDLED_MODEL
 from tests.function.conftest import ROOT
 from tests.function.pictures import Pixels
@@ -200,34 +196,6 @@ def test_many_threads_get_the_very_answers_that_one_gets(bundled: Model, noise: 
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(run, range(8)))
-
-
-class _Watched:
-    """A session that knows how many threads were in it at once."""
-
-    def __init__(self, session: Any) -> None:
-        self._session, self._lock = session, threading.Lock()
-        self._inside = self.most = 0
-
-    def run(self, *given: Any) -> Any:
-        with self._lock:
-            self._inside += 1
-            self.most = max(self.most, self._inside)
-        try:
-            time.sleep(0.01)
-            return self._session.run(*given)
-        finally:
-            with self._lock:
-                self._inside -= 1
-
-
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_no_more_inferences_than_asked_for_are_done_at_once(at_once: int, noise: Pixels) -> None:
-    model = Model(read_model(BUNDLED_MODEL), at_once=at_once)
-    watched = model._session = _Watched(model._session)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda image: model.run(image[np.newaxis]), [noise[0]] * 24))
-    assert watched.most == at_once
 
 
 # Loads the model, uses it, forks as gunicorn does, and uses it in two children, which end as told.

@@ -7,7 +7,6 @@ machine, so that it takes its part of the processors: its seconds are told apart
 import argparse
 import io
 import json
-import os
 import random
 import re
 import resource
@@ -24,10 +23,9 @@ from PIL import Image
 from tests.bench.backfill.limit import limit
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.upload_server import UploadServer, acknowledged, serving
-from tests.server_process import MAIN, ServerProcess, surroundings
+from tests.server_process import MAIN, ServerProcess, processor_seconds, surroundings
 
 PROGRAM = MAIN.with_name("backfill.py")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def crops(photos: list[Path], number: int) -> bytes:
@@ -51,12 +49,6 @@ def fill(bucket: storage.Bucket, photos: list[Path], images: int) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(upload, range(images)))
-
-
-def processor_seconds(process: int) -> float:
-    """What a process has used so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def ended_seconds() -> float:
@@ -152,10 +144,10 @@ def main() -> None:
         for workers in arguments.workers:
             most = limit(sample, workers)
             clear_results(bucket)
-            before, ended = processor_seconds(server.pid), ended_seconds()
+            before, ended = processor_seconds([server.pid]), ended_seconds()
             run = Run(pattern, workers, folder, server.url)
             seconds = run.end()
-            served = 1000 * (processor_seconds(server.pid) - before) / images
+            served = 1000 * (processor_seconds([server.pid]) - before) / images
             used, ended = ended_seconds() - ended, ended_seconds()
             idle = Run(pattern, workers, folder, server.url).end()
             used -= ended_seconds() - ended

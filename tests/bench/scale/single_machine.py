@@ -26,7 +26,7 @@ from google.cloud import storage
 
 from tests.bench.photos_by_size import SIZES, Size, photos
 from tests.emulated_cloud import EmulatedStorage, binary_event, description
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.server_process import ServerProcess, answers, framework, free_port, processor_seconds, surroundings
 
 OUT = Path(__file__).with_name("single_machine.json")
 _THREADS = 8
@@ -34,18 +34,12 @@ _CLIENTS = (1, 4, 8, 16)
 _SECONDS = 12.0
 _EVENTS = 240
 _STARTS = 5
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _mix(files: dict[Size, list[bytes]], count: int, seed: int) -> list[bytes]:
     draw = random.Random(seed)  # noqa: S311  # the same in each run
     sizes = draw.choices(list(files), [size.share for size in files], k=count)
     return [draw.choice(files[size]) for size in sizes]
-
-
-def _cpu_seconds(server: ServerProcess) -> float:
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.processes()]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
 
 
 @contextmanager
@@ -116,12 +110,12 @@ def _http(files: dict[Size, list[bytes]]) -> dict[str, Any]:
         for size, photos_ in files.items():
             work = [(photo, dict[str, str]()) for photo in photos_]
             _clients(port, 1, lambda _: iter(work * 7))  # noqa: B023  # warm
-            before = _cpu_seconds(server)
+            before = processor_seconds(server.processes())
             _clients(port, 1, lambda _: iter(work * 33))  # noqa: B023
-            cpu_seconds[size.name] = (_cpu_seconds(server) - before) / (33 * len(work))
+            cpu_seconds[size.name] = (processor_seconds(server.processes()) - before) / (33 * len(work))
         by_clients = []
         for count in _CLIENTS:
-            before, begun = _cpu_seconds(server), time.perf_counter()
+            before, begun = processor_seconds(server.processes()), time.perf_counter()
             deadline = begun + _SECONDS
             took = _clients(port, count, lambda number: _until(deadline, files, number))  # noqa: B023
             seconds = time.perf_counter() - begun
@@ -134,7 +128,7 @@ def _http(files: dict[Size, list[bytes]]) -> dict[str, Any]:
                     "p50": p50,
                     "p95": p95,
                     "p99": p99,
-                    "cpu_seconds": (_cpu_seconds(server) - before) / len(took),
+                    "cpu_seconds": (processor_seconds(server.processes()) - before) / len(took),
                 }
             )
     return {"cpu_seconds": cpu_seconds, "by_clients": by_clients}
@@ -160,11 +154,12 @@ def _upload(files: dict[Size, list[bytes]]) -> dict[str, Any]:
             time.sleep(3)  # it answers no GET that would say when it is up
             for kind, work in events.items():
                 _clients(port, 1, lambda _: iter(work[:20]))  # noqa: B023  # warm
-                before, logged, begun = _cpu_seconds(server), len(server.log.encode()), time.perf_counter()
+                before, logged = processor_seconds(server.processes()), len(server.log.encode())
+                begun = time.perf_counter()
                 _clients(port, _THREADS, lambda number: iter(work[20 + number :: _THREADS]))  # noqa: B023
                 seconds, count = time.perf_counter() - begun, _EVENTS - 20
                 found[kind] = {
-                    "cpu_seconds": (_cpu_seconds(server) - before) / count,
+                    "cpu_seconds": (processor_seconds(server.processes()) - before) / count,
                     "rate": count / seconds,
                     "log_bytes": (len(server.log.encode()) - logged) / count,
                     "event_bytes": statistics.fmean(

@@ -15,7 +15,7 @@ from .measure import Row
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 _SHOWN = ("cold start", "12 megapixels", "throughput")
 _VERSIONS = {
     "serve": ("functions-framework", "gunicorn", "onnxruntime", "pillow", "numpy"),
@@ -83,7 +83,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 
 
 def write(rows: Sequence[Row], load: float, minutes: float) -> None:
-    """Writes RESULTS.md and results.svg beside this module."""
+    """Writes RESULTS.md and results.svg into tests/bench."""
     draw(rows, FOLDER / "results.svg")
     (FOLDER / "RESULTS.md").write_text(
         f"""# Speed and memory, side by side
@@ -102,7 +102,7 @@ Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {minutes:.0f} minute
 - The peers run the same network in float and decode photos whole with Pillow, as their own examples do. LitServe,
   BentoML and FastAPI have two workers of one thread each. TensorFlow and LiteRT are functions on functions-framework.
 - Memory is that of all the server's processes, pages that they share counted once (PSS).
-- [PROFILE.md](../profile/PROFILE.md) says where the time goes.
+- [PROFILE.md](profile/PROFILE.md) says where the time goes.
 """,
         encoding="utf-8",
     )

@@ -13,11 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[4] / "function"))
 from flowers.budget import PixelBudget
 from flowers.decode import decode
 from flowers.model import Model
-from flowers.model_file import read_model
 from flowers.settings import Settings
 
 _settings = Settings()
-_model = Model(read_model(_settings.model_path), at_once=1)
+_model = Model.load(_settings.model_path)
 _budget = PixelBudget(_settings.pixel_budget)
 
 
