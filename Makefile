@@ -117,8 +117,12 @@ $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/speed/requireme
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/bench/ready: REQUIREMENTS = -r tests/bench/speed/requirements/runner.txt
 $(PEERS:%=.venv/bench-%/ready): REQUIREMENTS = -r $<
+# `python -m export` measures with the function's own code. A .pth file puts function/ on the environment's path; the
+# alternative, a package that pip installs, would bring a pyproject.toml into what is deployed.
+.venv/export/ready: AFTER_INSTALL = echo "$(CURDIR)/function" > "$$(.venv/export/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/function.pth"
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
 	$(PYTHON) -m venv .venv/$*
 	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS)
+	@$(AFTER_INSTALL)
 	@touch $@

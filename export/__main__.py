@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, get_args
 # TensorFlow's notices of missing graphics cards would bury the figures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from .contract import Metadata, Resize
-from .dataset import Dataset, load_dataset
+from .conversion.labels import Order
+from .conversion.metadata import Metadata, Resize
+from .conversion.scale import SCALES, Scale
 from .errors import ExportError
-from .labels import Order
-from .scale import SCALES, Scale
 from .serving import SERVED_MODEL
+from .training.dataset import Dataset, load_dataset
 
 if TYPE_CHECKING:
-    from .adapt import AdaptedModel
+    from .conversion.adapt import AdaptedModel
 
 HERE = Path(__file__).parent
 KERAS_MODEL = HERE / "flowers.keras"
@@ -36,35 +36,35 @@ TRAINING_DATA = "Oxford Flowers-102 (Nilsback and Zisserman, ICVGIP 2008), 80 % 
 
 
 def _train(data: Dataset, arguments: argparse.Namespace) -> None:
-    from .train import train
+    from .training.train import train
 
     train(data, KERAS_MODEL, arguments.checkpoints)
 
 
 def _bundled() -> "AdaptedModel":
-    from .adapt import adapt
-    from .source_model import load_source
+    from .conversion.adapt import adapt
+    from .conversion.source_model import load_source
 
     return adapt(load_source(KERAS_MODEL), INPUT_SIZE)
 
 
 def _convert(data: Dataset, _: argparse.Namespace) -> None:
-    from .convert import convert
+    from .conversion.convert import convert
 
     convert(_bundled(), SCALE, FLOAT_MODEL, Metadata(NAME, VERSION, data.labels, INPUT_SIZE, RESIZE, TRAINING_DATA))
     print(f"wrote {FLOAT_MODEL}")
 
 
 def _quantize(data: Dataset, _: argparse.Namespace) -> None:
-    from .quantize import quantize
+    from .conversion.quantize import quantize
 
     quantize(FLOAT_MODEL, SERVED_MODEL, [photo.path for photo in data.train])
     print(f"wrote {SERVED_MODEL}")
 
 
 def _evaluate(data: Dataset, _: argparse.Namespace) -> None:
-    from .evaluate import evaluate
-    from .not_flowers import collect
+    from .training.negatives import collect
+    from .validation.evaluate import evaluate
 
     report = evaluate(SERVED_MODEL, data, collect(BUILD / "not-flowers"), REPORTS / "evaluation.json")
     for split, names in (
@@ -76,7 +76,7 @@ def _evaluate(data: Dataset, _: argparse.Namespace) -> None:
 
 
 def _verify(data: Dataset, _: argparse.Namespace) -> None:
-    from .verify import verify
+    from .validation.verify import verify
 
     for bound in verify(_bundled(), SCALE, FLOAT_MODEL, SERVED_MODEL, data.valid, REPORTS / "verification.json"):
         print(bound)
@@ -84,7 +84,7 @@ def _verify(data: Dataset, _: argparse.Namespace) -> None:
 
 
 def _card(_data: Dataset, _: argparse.Namespace) -> None:
-    from .model_card import write_model_card
+    from .validation.model_card import write_model_card
 
     print(f"wrote {write_model_card(REPORTS, KERAS_MODEL.with_suffix('.history.json'), HERE)}")
 
@@ -106,7 +106,7 @@ COMMANDS: dict[str, tuple[Callable[[Dataset, argparse.Namespace], None], str]] =
 
 
 def _own(command: str, arguments: argparse.Namespace) -> None:
-    from .own_model import convert_own, quantize_own, verify_own
+    from .conversion.custom_model import convert_own, quantize_own, verify_own
 
     if command == "convert":
         convert_own(arguments, BUILD)

@@ -1,6 +1,5 @@
 """The serving path, borrowed from `function/`: the export measures with the code that is deployed."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,21 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-FUNCTION = Path(__file__).parent.parent / "function"
-sys.path.insert(0, str(FUNCTION))
-
-from flowers.budget import PixelBudget  # noqa: E402
-from flowers.classifier import Classifier  # noqa: E402
-from flowers.decode import decode  # noqa: E402
-from flowers.errors import FlowersError  # noqa: E402
-from flowers.formats import IMAGE_ENDINGS  # noqa: E402
-from flowers.input_rule import InputRule  # noqa: E402
-from flowers.model import Model, ModelError  # noqa: E402
-from flowers.prediction import probabilities  # noqa: E402
-from flowers.settings import BUNDLED_MODEL as SERVED_MODEL  # noqa: E402
-from flowers.settings import Settings, SettingsError  # noqa: E402
-from flowers.species import Catalogue  # noqa: E402
-from flowers.stored_object import ObjectAddress, PreconditionFailedError  # noqa: E402
+from flowers.budget import PixelBudget
+from flowers.classifier import Classifier
+from flowers.decode import decode
+from flowers.errors import FlowersError
+from flowers.formats import IMAGE_ENDINGS
+from flowers.input_rule import InputRule
+from flowers.model import Model, ModelError
+from flowers.prediction import probabilities
+from flowers.settings import BUNDLED_MODEL as SERVED_MODEL
+from flowers.settings import Settings, SettingsError
+from flowers.species import Catalogue
+from flowers.stored_object import ObjectAddress, PreconditionFailedError
 
 __all__ = [
     "IMAGE_ENDINGS",

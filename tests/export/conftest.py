@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.dataset import Dataset, load_dataset
+from export.training.dataset import Dataset, load_dataset
 
 COLOURS = {"001": (200, 40, 60), "002": (60, 60, 210), "003": (230, 210, 60)}
 

@@ -12,11 +12,11 @@ import onnx
 import tensorflow as tf
 
 from export.__main__ import INPUT_SIZE, KERAS_MODEL, SCALE
-from export.adapt import adapt
-from export.contract import read_metadata
-from export.convert import convert
+from export.conversion.adapt import adapt
+from export.conversion.convert import convert
+from export.conversion.metadata import read_metadata
+from export.conversion.source_model import load_source
 from export.serving import SERVED_MODEL
-from export.source_model import load_source
 
 
 def make_forms(folder: Path) -> None:

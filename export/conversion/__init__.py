@@ -1,0 +1,1 @@
+"""Convert a TensorFlow model into the ONNX file that the function serves."""

@@ -1,0 +1,250 @@
+"""The way of a model from elsewhere: read, check, convert, prove, quantize where that loses nothing, and deliver."""
+
+import re
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from ..errors import ExportError
+from ..serving import (
+    Catalogue,
+    Classifier,
+    InputRule,
+    Model,
+    ModelError,
+    Settings,
+    SettingsError,
+    logits_of,
+    pixels_of,
+    probabilities,
+)
+from ..training.dataset import Dataset, load_class_folders
+from ..validation.measure import top_accuracy
+from ..validation.verify import Bound, compare_quantized, compare_with_tensorflow, drawn_pictures, require, write_report
+from .adapt import AdaptedModel, adapt
+from .convert import convert
+from .deliver import deliver, destination
+from .labels import Labels, read_labels, require_count
+from .metadata import Metadata, Resize, read_metadata, save, write_metadata
+from .preprocessing import choose, spread
+from .quantize import quantize
+from .scale import SCALES, Scale
+from .source_model import SourceModel, load_source
+
+MOST_COMPARED = 500
+LEAST_TO_JUDGE_INT8 = 100
+
+T = TypeVar("T")
+
+
+def convert_own(arguments: Namespace, build: Path) -> None:
+    """`python -m export convert --model …`: from the source model to the delivered file, int8 where its bounds hold.
+
+    What is made on the way, and the report, stay in `build/NAME-VERSION/`. Raises `ExportError`.
+    """
+    to = destination(_required(arguments.out, "--out: where the ONNX file goes"))
+    labels_file = _required(arguments.labels, "--labels: a JSON list, a JSON map from class id to label, or text lines")
+    source, model = _load(arguments)
+    orders = read_labels(labels_file)
+    require_count(orders[0], model.classes, labels_file)
+    rule = InputRule(*model.size, arguments.resize, 1.0)
+    data = load_class_folders(arguments.data, orders[0]) if arguments.data else None
+    scale, labels = _choice(arguments, model, orders, data, rule)
+    metadata = Metadata(
+        _named(arguments.name or source.name, "--name"),
+        _named(arguments.version or source.version, "--version"),
+        labels.names,
+        model.size,
+        Resize(arguments.resize),
+        "not told",
+        reject_below=arguments.threshold,
+    )
+    folder = build / re.sub(r"[^\w.-]", "_", f"{metadata.name}-{metadata.version}")
+    float_file = folder / "float.onnx"
+    convert(model, scale, float_file, metadata)
+    _require_servable(float_file)
+    print(_described(model, scale, metadata))
+
+    if data and labels != orders[0]:
+        data = load_class_folders(arguments.data, labels)
+    pixels = _pixels(data, float_file, model)
+    bounds = compare_with_tensorflow(model, scale, float_file, pixels)
+    require(bounds)
+    served, figures = _quantized_if_good(float_file, data)
+    bounds += figures.pop("int8_bounds")
+    write_report(folder / "verification.json", bounds, figures)
+    for bound in bounds:
+        print(bound)
+    print(f"{figures['why']}\nwrote {deliver(served, to)}, and the report {folder / 'verification.json'}")
+
+
+def quantize_own(arguments: Namespace) -> None:
+    """`python -m export quantize --model FLOAT.onnx --data FOLDER --out …`: int8 where its bounds hold."""
+    to = destination(_required(arguments.out, "--out: where the ONNX file goes"))
+    float_file = Path(arguments.model)
+    _require_servable(float_file)
+    data = _data_of(float_file, arguments)
+    if data is None:
+        raise ExportError("missing --data: a folder of <class>/*.jpg to calibrate and to measure with")
+    served, figures = _quantized_if_good(float_file, data)
+    for bound in figures["int8_bounds"]:
+        print(bound)
+    print(f"{figures['why']}\nwrote {deliver(served, to)}")
+
+
+def verify_own(arguments: Namespace) -> None:
+    """`python -m export verify --model SOURCE --served FILE.onnx`: whether a served file answers as its source does.
+
+    A float file to 1e-4; an int8 file names 98 % alike. Raises `VerificationError` naming what does not hold.
+    """
+    served_file: Path = _required(arguments.served, "--served: the ONNX file to compare with")
+    _, model = _load(arguments)
+    _require_servable(served_file)
+    scale = arguments.scale or model.expects
+    if scale is None:
+        raise ExportError(_scale_missing(arguments.model))
+    pixels = _pixels(_data_of(served_file, arguments), served_file, model)
+    bounds = compare_with_tensorflow(model, scale, served_file, pixels)
+    if any(constant.data_type == onnx.TensorProto.INT8 for constant in onnx.load(served_file).graph.initializer):
+        bounds = [Bound("TensorFlow and int8: same top-1", bounds[1].value, least=0.98)]
+    for bound in bounds:
+        print(bound)
+    require(bounds)
+
+
+def _required(value: T | None, what: str) -> T:
+    if value is None:
+        raise ExportError(f"missing {what}")
+    return value
+
+
+def _load(arguments: Namespace) -> tuple[SourceModel, AdaptedModel]:
+    source = load_source(arguments.model, arguments.mlflow_store)
+    return source, adapt(source, arguments.input_size)
+
+
+def _named(text: str, option: str) -> str:
+    """A name or version that fits an object's metadata, a header and a log. Raises `ExportError`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,99}", text):
+        raise ExportError(f"{option} {text!r}: should be letters, digits, and . _ + - or spaces between")
+    return text
+
+
+def _scale_missing(model: str) -> str:
+    return (
+        f"{model} does not show what its pixel values were scaled to in training, and a wrong guess would only show as "
+        f"wrong answers. Say it with --scale ({', '.join(SCALES)}), or give --data FOLDER with photographs in class "
+        "folders to measure it. If your model wants something else, put that into it as its first layer."
+    )
+
+
+def _choice(
+    arguments: Namespace, model: AdaptedModel, orders: list[Labels], data: Dataset | None, rule: InputRule
+) -> tuple[Scale, Labels]:
+    """What was said, what the model shows, or what the photographs tell. Raises `ExportError` where nothing does."""
+    scale: Scale | None = arguments.scale or model.expects
+    order = arguments.label_order if len(orders) > 1 else None
+    if data:
+        return choose(model, scale, order, orders, data, rule)
+    if scale is None:
+        raise ExportError(_scale_missing(arguments.model))
+    if len(orders) > 1 and order is None:
+        raise ExportError(
+            f"the ids of {arguments.labels} are in another order as numbers ({orders[1].folders[0]}, "
+            f"{orders[1].folders[1]}, …) than as texts ({orders[0].folders[0]}, {orders[0].folders[1]}, …). Keras's "
+            "image_dataset_from_directory sorts class folders as texts: --label-order text. Where the outputs were "
+            "numbered by the ids: --label-order numeric. Or give --data FOLDER to measure it."
+        )
+    if arguments.scale and model.expects and arguments.scale != model.expects:
+        print(f"note: the model's first layers are made for pixels of the scale {model.expects}, not {arguments.scale}")
+    return scale, next(labels for labels in orders if order in (None, labels.order))
+
+
+def _described(model: AdaptedModel, scale: Scale, metadata: Metadata) -> str:
+    endings = {
+        "softmax": "a softmax, left out: the file gives logits",
+        "sigmoid": "a sigmoid, left out: the file gives logits, and the function answers with their softmax",
+        "probabilities": "probabilities: the file gives their logarithms",
+        "none": "logits",
+    }
+    names = Catalogue()
+    known = sum(names.find(label)["scientific_name"] is not None for label in metadata.labels)
+    return "\n".join(
+        (
+            f"{metadata.name} {metadata.version}: {model.size[0]} × {model.size[1]} pixels of the scale {scale}, "
+            f"photos by {metadata.resize.mode}",
+            f"ends in {endings[model.activation]}",
+            f"class_maps: {'yes' if model.has_class_maps else 'none, for no average pooling precedes its last layer'}",
+            f"{len(metadata.labels)} labels, {known} of them in the species catalogue",
+            f"threshold {metadata.reject_below:g}" + ("" if metadata.reject_below else ": no photo is rejected"),
+        )
+    )
+
+
+def _data_of(file: Path, arguments: Namespace) -> Dataset | None:
+    """The photographs of --data with the labels of a converted file; --labels tells how ids name their folders."""
+    if arguments.data is None:
+        return None
+    names = Model.load(file).card.labels
+    orders = read_labels(arguments.labels) if arguments.labels else [Labels(names, names)]
+    fitting = [labels for labels in orders if labels.names == names]
+    if not fitting:
+        raise ExportError(f"{arguments.labels} has other labels than {file}")
+    return load_class_folders(arguments.data, fitting[0])
+
+
+def _require_servable(file: Path) -> None:
+    """Loads the file as the function does at its start. Raises `ExportError` with what the function would say."""
+    try:
+        Classifier(Settings(model_path=file))
+    except (ModelError, SettingsError) as error:
+        raise ExportError(f"the function cannot serve this: {error}") from error
+
+
+def _pixels(data: Dataset | None, file: Path, model: AdaptedModel) -> NDArray[np.uint8]:
+    """Photographs as the function shows them to the model; without any, drawn pictures."""
+    if data is None:
+        return drawn_pictures(model.size)
+    return np.stack(list(pixels_of([photo.path for photo in spread(data.valid, MOST_COMPARED)], Model.load(file))))
+
+
+def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, dict[str, Any]]:
+    """The file to serve, and the report's figures: `why` says what is served, `int8_bounds` what int8 had to keep."""
+    figures: dict[str, Any] = {"int8_bounds": []}
+    if data is None:
+        why = "without --data there are no photographs to calibrate int8 with"
+        return float_file, {**figures, "served": "float", "why": f"served in float: {why}"}
+    int8_file = float_file.with_name("int8.onnx")
+    photos = spread(data.valid, MOST_COMPARED)
+    truth = np.array([photo.label for photo in photos], np.int64)
+    logits = logits_of([photo.path for photo in photos], Model.load(float_file), "valid")
+    enough = Bound("photos compared", len(photos), least=LEAST_TO_JUDGE_INT8)
+    try:
+        if not enough.holds:
+            raise ExportError(str(enough))
+        quantize(float_file, int8_file, [photo.path for photo in data.train])
+        pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model.load(float_file))))
+        bounds, measured = compare_quantized(float_file, int8_file, pixels, truth)
+        figures |= {"int8_bounds": [enough, *bounds], **measured}
+        require(bounds)
+        served, kind, why = int8_file, "int8", "served in int8: all its bounds hold"
+    except ExportError as error:
+        served, kind, why = float_file, "float", f"served in float, for int8 is not good enough or not proven: {error}"
+    if kind == "int8":
+        logits = logits_of([photo.path for photo in photos], Model.load(int8_file), "valid")
+    top1 = round(top_accuracy(probabilities(logits, 1.0), truth), 4)
+    proto = onnx.load(served)
+    card = read_metadata(proto)
+    accuracy = {"split": "valid", "photos": len(photos), "top1": top1}
+    write_metadata(proto, card.with_calibration(card.temperature, card.reject_below, accuracy))
+    delivered = served.with_name("served.onnx")
+    save(proto, delivered)
+    return delivered, {
+        **figures,
+        "served": kind,
+        "why": f"{why}\ntop-1 {top1 * 100:.1f} % of {len(photos)} photographs",
+    }

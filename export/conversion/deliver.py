@@ -1,0 +1,61 @@
+"""Where a finished model file goes: a path on this machine, or a bucket that a function starts from."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from ..errors import ExportError
+from ..serving import SERVED_MODEL, FlowersError, ObjectAddress, PreconditionFailedError
+
+FILE_NAME = SERVED_MODEL.name
+
+
+class DeliveryError(ExportError):
+    """The file cannot be put where it was wanted; the message says why."""
+
+
+def destination(out: str) -> Path | ObjectAddress:
+    """The file or object that `--out` stands for; a folder, or an address that ends in `/`, gets `flowers.onnx`.
+
+    Raises `DeliveryError` for an address that is none, or a file that would not be taken for an ONNX model.
+    """
+    named = out if out.endswith(".onnx") else f"{out.rstrip('/')}/{FILE_NAME}"
+    if not out.startswith("gs://"):
+        path = Path(named)
+        if path.parent.exists() and not path.parent.is_dir():
+            raise DeliveryError(f"--out {out}: give a folder, a file that ends in .onnx, or gs://bucket/folder/")
+        return path
+    address = ObjectAddress.parse(named)
+    if address is None:
+        raise DeliveryError(f"--out {out}: should be gs://bucket/folder/ or gs://bucket/folder/name.onnx")
+    return address
+
+
+def deliver(file: Path, to: Path | ObjectAddress) -> str:
+    """Copies or uploads `file` and returns what `MODEL_PATH` has to be for it.
+
+    A file on this machine is replaced; an object never is, for functions may be running on it: a new version gets an
+    address of its own. Raises `DeliveryError`.
+    """
+    if isinstance(to, Path):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        partial = to.with_suffix(".partial")
+        shutil.copyfile(file, partial)
+        partial.replace(to)
+        return str(to)
+    from flowers.storage import Storage  # slow, and not needed for a path
+
+    data = file.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        storage = Storage()
+        present = storage.look_up(to)
+        if present is None:
+            storage.write(to, data, "application/octet-stream", expected=0, metadata={"sha256": sha256})
+        elif present.metadata.get("sha256") != sha256:
+            raise DeliveryError(f"{to.uri} holds another model already: give this one an address of its own")
+    except PreconditionFailedError as error:
+        raise DeliveryError(f"{to.uri} was written by someone else meanwhile: run this again to see by whom") from error
+    except FlowersError as error:
+        raise DeliveryError(f"cannot upload to {to.uri}: {error}") from error
+    return to.uri

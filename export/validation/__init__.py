@@ -1,0 +1,1 @@
+"""Measure a served file and prove that it answers as its TensorFlow model does."""
