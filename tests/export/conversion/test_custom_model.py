@@ -166,9 +166,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
         return next((folder / "build").glob("*/float.onnx"))
 
     monkeypatch.setattr(custom_model, "quantize", spoil)
-    monkeypatch.setattr(
-        "export.validation.verify.logits_on_haswell", lambda file, pixels: Model.load(file).run(pixels).logits
-    )
+    monkeypatch.setattr(verify, "logits_on_haswell", lambda file, pixels: Model.load(file).run(pixels).logits)
     printed = run(
         "convert", "--model", own.model, "--labels", own.labels, "--data", own.photos, "--out", tmp_path / "m.onnx"
     )
