@@ -44,7 +44,7 @@ bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, k
 lint: .venv/test/ready ## check style and types
 	.venv/test/bin/ruff check .
 	.venv/test/bin/ruff format --check .
-	.venv/test/bin/mypy function/main.py function/flowers function/backfill.py function/backfill_job export tests
+	.venv/test/bin/mypy function/main.py function/flowers function/backfill export tests
 
 infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraform and checkov, nothing is deployed
 	.venv/infra/bin/python -m pytest tests/infra -s
@@ -66,9 +66,9 @@ plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-
 deploy: ## apply the plan that `make plan` showed
 	terraform -chdir=infra apply -input=false flowers.tfplan
 
-backfill-source: ## gather what the containers of function/backfill.py are made of, in infra/.build/backfill
+backfill-source: ## gather what the containers of function/backfill are made of, in infra/.build/backfill
 	rm -rf infra/.build/backfill && mkdir -p infra/.build && cp -R function infra/.build/backfill && cp infra/dataflow.Dockerfile infra/.build/backfill/
-	find infra/.build/backfill -name __pycache__ -prune -exec rm -rf {} + && mv infra/.build/backfill/backfill-requirements.txt infra/.build/backfill/requirements.txt
+	find infra/.build/backfill -name __pycache__ -prune -exec rm -rf {} + && cp infra/.build/backfill/backfill/requirements.txt infra/.build/backfill/requirements.txt
 
 backfill-image: backfill-source ## build them in Cloud Build, for the next plan: make backfill-image PROJECT=my-project REGION=europe-west1
 	$(if $(and $(PROJECT),$(REGION)),,$(error PROJECT or REGION is missing: name those of infra/terraform.tfvars))
@@ -97,7 +97,7 @@ tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .ven
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
-.venv/backfill/ready: function/backfill-requirements.txt tests/backfill/requirements.txt
+.venv/backfill/ready: function/backfill/requirements.txt tests/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load/requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt

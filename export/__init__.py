@@ -2,5 +2,5 @@
 
 import os
 
-# onnxruntime otherwise sends usage data to its maker; see `flowers.model`.
+# onnxruntime otherwise sends usage data to its maker; see `flowers.model.session`.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

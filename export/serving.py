@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from flowers.budget import PixelBudget
 from flowers.classifier import Classifier
-from flowers.decode import decode
+from flowers.cloud.objects import ObjectAddress, PreconditionFailedError
 from flowers.errors import FlowersError
-from flowers.formats import IMAGE_ENDINGS
-from flowers.input_rule import InputRule
-from flowers.model import Model, ModelError
-from flowers.prediction import probabilities
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.formats import IMAGE_ENDINGS
+from flowers.imaging.memory import PixelBudget
+from flowers.model.outputs import probabilities
+from flowers.model.session import Model, ModelError
+from flowers.model.species import Catalogue
 from flowers.settings import BUNDLED_MODEL as SERVED_MODEL
 from flowers.settings import Settings, SettingsError
-from flowers.species import Catalogue
-from flowers.stored_object import ObjectAddress, PreconditionFailedError
 
 __all__ = [
     "IMAGE_ENDINGS",

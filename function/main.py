@@ -13,21 +13,21 @@ from cloudevents.http.event import CloudEvent
 from flowers.allocator import return_large_blocks
 from flowers.cold_start import ColdStart
 from flowers.connections import keep_connections
-from flowers.loading import LoadingModel
 from flowers.log import configure_logging
+from flowers.model.loading import LoadingModel
 from flowers.settings import Settings
 
 if TYPE_CHECKING:
-    from flowers.http_function import HttpFunction
-    from flowers.storage import Storage
-    from flowers.topic import Topic
-    from flowers.upload_function import UploadFunction
+    from flowers.cloud.pubsub import Topic
+    from flowers.cloud.storage import Storage
+    from flowers.http.function import HttpFunction
+    from flowers.upload import UploadFunction
 
 
 @functools.cache
 def _storage() -> "Storage":
     """Made when first needed: its import is slow, and its connections must not cross a fork."""
-    from flowers.storage import Storage
+    from flowers.cloud.storage import Storage
 
     return Storage()
 
@@ -35,7 +35,7 @@ def _storage() -> "Storage":
 @functools.cache
 def _topic(name: str) -> "Topic":
     """The same for the topic that documents are published to."""
-    from flowers.topic import Topic
+    from flowers.cloud.pubsub import Topic
 
     return Topic(name)
 
@@ -50,8 +50,8 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     keep_connections()
 
     from flowers.classifier import Classifier
-    from flowers.http_function import HttpFunction
-    from flowers.upload_function import UploadFunction, acknowledge_what_is_no_event
+    from flowers.http.function import HttpFunction
+    from flowers.upload import UploadFunction, acknowledge_what_is_no_event
 
     cold_start.end("imports")
     classifier = Classifier(settings, model.loaded())

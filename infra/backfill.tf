@@ -1,4 +1,4 @@
-# What function/backfill.py may do on Google Cloud, whether the reconciliation or Dataflow runs it: what the upload function
+# What function/backfill may do on Google Cloud, whether the reconciliation or Dataflow runs it: what the upload function
 # may (identities.tf), and for the same reasons.
 
 locals {

@@ -1,4 +1,4 @@
-# What function/backfill.py needs to run on Dataflow, where that is asked for: an account, a bucket for its temporary files, and
+# What function/backfill needs to run on Dataflow, where that is asked for: an account, a bucket for its temporary files, and
 # a network whose workers reach Google's interfaces and nothing else. What they run comes with their container (make
 # backfill-image), since they could install nothing. The output `dataflow_options` is what the program is given.
 

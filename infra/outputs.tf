@@ -46,7 +46,7 @@ output "result_topic" {
 }
 
 output "dataflow_options" {
-  description = "What function/backfill.py is given to run on Dataflow: python function/backfill.py --input 'gs://BUCKET/**' $(terraform -chdir=infra output -raw dataflow_options)"
+  description = "What function/backfill is given to run on Dataflow: python -m backfill --input 'gs://BUCKET/**' $(terraform -chdir=infra output -raw dataflow_options)"
   value = one([for account in google_service_account.dataflow : join(" ", [
     "--runner DataflowRunner --project ${var.project_id} --region ${var.region}",
     "--temp_location gs://${google_storage_bucket.dataflow["backfill"].name}/temp",

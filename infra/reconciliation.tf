@@ -1,6 +1,6 @@
 # What events lost is found and done, where that is asked for: Cloud Scheduler starts a Cloud Run job, which runs
-# function/backfill.py over the images bucket and classifies what has no result by the model of the day. It keeps the upload
-# function's protocol (function/flowers/results.py), so that both may run at once, and again.
+# function/backfill over the images bucket and classifies what has no result by the model of the day. It keeps the upload
+# function's protocol (function/flowers/results/writer.py), so that both may run at once, and again.
 # Its container is made by `make backfill-image` (backfill-image.yaml), before it is asked for.
 
 locals {
@@ -32,7 +32,7 @@ resource "google_cloud_run_v2_job" "reconciliation" {
         image = "${local.backfill_images}/backfill:${var.backfill_tag}"
         # A container of buildpacks finds Python through its launcher; after "--", no shell reads the pattern.
         command = ["/cnb/lifecycle/launcher"]
-        args    = ["--", "python", "backfill.py", "--input", "gs://${local.images_bucket}/**", "--direct_num_workers", tostring(each.value.cpu)]
+        args    = ["--", "python", "-m", "backfill", "--input", "gs://${local.images_bucket}/**", "--direct_num_workers", tostring(each.value.cpu)]
 
         resources {
           limits = { cpu = tostring(each.value.cpu), memory = each.value.memory }

@@ -11,13 +11,13 @@ data "archive_file" "function" {
   # The same files give the same archive, whatever the umask of whoever packs them.
   output_file_mode = "0644"
 
-  # Not deployed: what Python and tools leave behind, and the programs for an operator's own machine.
+  # Not deployed: what Python and tools leave behind, documentation, and the backfill.
   excludes = setunion(
     fileset(local.function_folder, "**/__pycache__/**"),
     fileset(local.function_folder, "**/.*/**"),
     fileset(local.function_folder, "**/.*"),
-    fileset(local.function_folder, "**/backfill*/**"),
-    fileset(local.function_folder, "**/backfill*"),
+    fileset(local.function_folder, "backfill/**"),
+    fileset(local.function_folder, "**/README.md"),
   )
 }
 

@@ -93,7 +93,7 @@ variable "budget" {
 }
 
 variable "dataflow" {
-  description = "true makes what function/backfill.py needs on Dataflow, for buckets that one machine is too slow for: an account, a bucket for temporary files, a private network."
+  description = "true makes what function/backfill needs on Dataflow, for buckets that one machine is too slow for: an account, a bucket for temporary files, a private network."
   type        = bool
   default     = false
   nullable    = false
@@ -236,7 +236,7 @@ variable "project_id" {
 }
 
 variable "reconciliation" {
-  description = "Runs function/backfill.py over the images bucket by a schedule (cron, in time_zone), for what events lost: cpus, memory, and the hours that it may take. null: never."
+  description = "Runs function/backfill over the images bucket by a schedule (cron, in time_zone), for what events lost: cpus, memory, and the hours that it may take. null: never."
   type = object({
     schedule      = optional(string, "0 3 * * *")
     time_zone     = optional(string, "Etc/UTC")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flowers.model import Model
+from flowers.model.session import Model
 from flowers.settings import BUNDLED_MODEL
 from tests.server_process import MAIN
 

@@ -43,7 +43,7 @@ def deliver(file: Path, to: Path | ObjectAddress) -> str:
         shutil.copyfile(file, partial)
         partial.replace(to)
         return str(to)
-    from flowers.storage import Storage  # slow, and not needed for a path
+    from flowers.cloud.storage import Storage  # slow, and not needed for a path
 
     data = file.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()

@@ -18,7 +18,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The properties of the contract. `input_size` is (height, width) in pixels; see `flowers.model.ModelCard`."""
+    """The contract's properties. `input_size` is (height, width) in pixels; see `flowers.model.session.ModelCard`."""
 
     name: str
     version: str

@@ -1,18 +1,10 @@
 """Flower photographs in, result documents out.
 
-The way of a photo: `classifier` takes its bytes, `formats` tells what they are, `plugins` opens them, and `decode`
-makes the upright pixels that the model's `input_rule` asks for (as many at once as `budget` allows); `model` makes
-logits, `prediction` makes calibrated candidates, `species` names them, `document` writes it all down; `heatmap` says
-where in the photo the evidence lies.
+The way of a photo: `classifier` takes its bytes, `imaging` makes pixels of them, `model` makes predictions of the
+pixels, and `documents` has the forms of what is answered and stored.
 
-Two adapters are around it. `http_function` answers calls: `http_images` reads them, `http_response` writes the answers,
-`page` is what a browser gets; in the `background`, `archive` keeps photos and `publisher` publishes documents.
-`upload_function` handles events: `storage_event` reads them, `results` decides who may write a result. What it does
-alike with the backfill of a whole bucket (`../backfill.py`) is `stored_image`. Both reach Cloud Storage through
-`storage`, in terms of `stored_object`, and Pub/Sub through `topic`.
-At the start, `loading` reads the model (`model_file`) and makes it ready while the rest is imported. `log` writes what
-both tell, and `cold_start` adds what an instance's start took. The server is told by `allocator` to give freed memory
-back, and by `connections` to keep connections open.
+`http` answers requests and `upload` handles storage events. `results` decides, writes, archives and publishes
+documents, for both and for the backfill of a whole bucket (`../backfill`). `cloud` talks to Cloud Storage and Pub/Sub.
 """
 
 import os

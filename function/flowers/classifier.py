@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .budget import PixelBudget
-from .decode import decode
-from .document import (
+from .documents import (
     RESULT_SCHEMA,
     ErrorDocument,
     ImageDocument,
@@ -19,11 +17,12 @@ from .document import (
     timestamp,
 )
 from .errors import FlowersError, ImageFacts, InputError
-from .heatmap import heatmap
-from .model import Model
-from .prediction import Candidate, top_candidates
+from .imaging.decode import decode
+from .imaging.memory import PixelBudget
+from .model.outputs import Candidate, heatmap, top_candidates
+from .model.session import Model
+from .model.species import Catalogue, Species
 from .settings import Settings, SettingsError
-from .species import Catalogue, Species
 
 
 class Source(NamedTuple):

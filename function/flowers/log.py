@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from .document import to_json
+from .documents import to_json
 
 _TRACE = "logging.googleapis.com/trace"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from .formats import IMAGE_ENDINGS
-from .stored_object import BUCKET_NAME, ObjectAddress
+from .cloud.objects import BUCKET_NAME, ObjectAddress
+from .imaging.formats import IMAGE_ENDINGS
 
 LANGUAGES = ("en", "es")
 BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"

@@ -53,7 +53,7 @@ run "reconciled_each_night_with_results_apart" {
   }
 
   assert {
-    condition     = google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].containers[0].args == tolist(["--", "python", "backfill.py", "--input", "gs://my-project-flowers-images/**", "--direct_num_workers", "2"])
+    condition     = google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].containers[0].args == tolist(["--", "python", "-m", "backfill", "--input", "gs://my-project-flowers-images/**", "--direct_num_workers", "2"])
     error_message = "The job should run the backfill over the images bucket."
   }
   assert {

@@ -13,9 +13,9 @@ from google.cloud import storage
 
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.upload_server import photo
-from tests.server_process import surroundings
+from tests.server_process import MAIN, surroundings
 
-PROGRAM = Path(__file__).parents[2] / "function" / "backfill.py"
+PROGRAM = (sys.executable, "-m", "backfill")
 # Without processes for the workers, which tests of kills and of several workers start.
 IN_MEMORY = ("--direct_num_workers", "1", "--direct_running_mode", "in_memory")
 _MOST_SECONDS = 120
@@ -40,13 +40,13 @@ class Run(NamedTuple):
 def environment(**variables: str) -> dict[str, str]:
     """The environment of the program, with the emulated bucket where there is one."""
     emulator = {name: os.environ[name] for name in ("STORAGE_EMULATOR_HOST",) if name in os.environ}
-    return surroundings(**emulator | variables)
+    return surroundings(PYTHONPATH=str(MAIN.parent), **emulator | variables)
 
 
 def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
     """Runs the program in `folder` with these arguments and environment variables (`settings`), to its end."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), *arguments],
+        [*PROGRAM, *arguments],
         cwd=folder,
         env=environment(**(settings or {})),
         capture_output=True,

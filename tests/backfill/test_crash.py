@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ IN_HAND = 2 * 10
 
 def started(pattern: str, log: Path, **variables: str) -> ServerProcess:
     """The program at work with two workers."""
-    command = [sys.executable, str(PROGRAM), "--input", pattern, *WORKERS]
+    command = [*PROGRAM, "--input", pattern, *WORKERS]
     return ServerProcess(command, log, environment(**variables))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from google.cloud import storage
 
-from backfill_job.dataflow import make_package
+from backfill.dataflow import make_package
 from tests.backfill.conftest import program
 from tests.function.upload_server import photo
 from tests.function.uploads import put
@@ -17,7 +17,7 @@ from tests.server_process import surroundings
 _CLASSIFY = """
 import sys
 from pathlib import Path
-import backfill_job.worker, flowers.classifier
+import backfill.worker, flowers.classifier
 from flowers.settings import Settings
 assert flowers.classifier.__file__.startswith(sys.argv[1])
 print(flowers.classifier.Classifier(Settings()).classify(Path(sys.argv[2]).read_bytes())["schema"])
@@ -44,7 +44,7 @@ def test_the_package_asks_for_the_pinned_releases_and_holds_no_rubbish(tmp_path:
         assert setup is not None
         text = setup.read().decode()
     assert not [name for name in entries if "__pycache__" in name or "main.py" in name]
-    pins = (Path(__file__).parents[2] / "function" / "backfill-requirements.txt").read_text().split()
+    pins = (Path(__file__).parents[2] / "function" / "backfill" / "requirements.txt").read_text().split()
     needed = json.loads(text.partition("install_requires=")[2].partition("]")[0].replace("'", '"') + "]")
     assert {pin.partition("==")[0] for pin in needed} >= {"onnxruntime", "pillow", "pillow-heif"}
     assert set(needed) <= set(pins)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, SetupOptions, WorkerOptions
 
-from backfill_job.command_line import read_command
+from backfill.command_line import read_command
 
 INFRA = Path(__file__).parents[2] / "infra"
 
@@ -18,9 +18,9 @@ def _filled(text: str) -> str:
 def test_the_scheduled_job_s_arguments_are_taken() -> None:
     text = (INFRA / "reconciliation.tf").read_text(encoding="utf-8").replace("tostring(each.value.cpu)", '"2"')
     (given,) = re.findall(r"^ +args += \[(.*)\]$", text, re.MULTILINE)
-    direct, python, program, *arguments = re.findall(r'"([^"]*)"', _filled(given))
-    assert (direct, python) == ("--", "python")
-    assert (INFRA.parent / "function" / program).is_file()
+    direct, python, option, program, *arguments = re.findall(r'"([^"]*)"', _filled(given))
+    assert (direct, python, option) == ("--", "python", "-m")
+    assert (INFRA.parent / "function" / program / "__main__.py").is_file()
     command = read_command(arguments, {})
     assert (command.job.place, command.job.pattern.text, command.on_dataflow) == ("my-name", "**", False)
     assert command.beam.view_as(DirectOptions).direct_num_workers == 2

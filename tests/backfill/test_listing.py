@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_job.listing import pair
-from flowers.stored_object import ObjectAddress, StoredObject
+from backfill.listing import pair
+from flowers.cloud.objects import ObjectAddress, StoredObject
 
 
 def result_address(address: ObjectAddress) -> ObjectAddress:

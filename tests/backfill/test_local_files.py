@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backfill_job.local_files import FileAddress, LocalFiles
+from backfill.local_files import FileAddress, LocalFiles
+from flowers.cloud.objects import ObjectMissingError, PreconditionFailedError, StoredObject
 from flowers.errors import InputError
-from flowers.stored_object import ObjectMissingError, PreconditionFailedError, StoredObject
 
 VERSION = "1.0.0"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backfill_job.pattern import Pattern
+from backfill.pattern import Pattern
 
 NAMES = [
     "rose.jpg",

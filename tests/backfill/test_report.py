@@ -11,7 +11,7 @@ from apache_beam.typehints.row_type import RowTypeConstraint
 from apache_beam.utils.timestamp import Timestamp
 from google.cloud import storage
 
-from backfill_job.bigquery import read_schema, row
+from backfill.bigquery import read_schema, row
 from tests.backfill.conftest import backfill
 from tests.function.upload_server import photo
 from tests.function.uploads import names, put

@@ -11,7 +11,7 @@ from functions_framework import create_app
 from google.cloud import storage
 from PIL import Image
 
-from flowers import topic
+from flowers.cloud import pubsub as topic
 from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.failing_pubsub import FailingPubSub

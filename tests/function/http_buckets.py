@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 
 from flowers.classifier import Classifier
-from flowers.http_function import HttpFunction
+from flowers.cloud.storage import Storage
+from flowers.http.function import HttpFunction
 from flowers.settings import Settings
-from flowers.storage import Storage
 from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import Reply, client_of, post
 

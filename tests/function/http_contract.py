@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 from werkzeug.datastructures import Headers
 
 from flowers.classifier import Classifier
-from flowers.http_function import HttpFunction
+from flowers.cloud.storage import Storage
+from flowers.http.function import HttpFunction
 from flowers.settings import Settings
-from flowers.storage import Storage
 from tests.function.conftest import ROOT
 
 # What no answer may show: a traceback, or where the code lies on the server.

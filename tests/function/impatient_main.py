@@ -3,7 +3,7 @@
 A call times out after 1.5 seconds, and is tried again for 3 seconds.
 """
 
-from flowers import storage
+from flowers.cloud import storage
 
 storage._TIMEOUT = (1.5, 1.5)
 storage._RETRY = storage._RETRY.with_delay(initial=0.05, maximum=0.2, multiplier=2.0).with_timeout(3.0)

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flowers.budget import PixelBudget
-from flowers.decode import decode
 from flowers.errors import InputError, SurroundingsError
-from flowers.input_rule import InputRule
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
 from tests.drawn_flower import encode
 from tests.function.pictures import draw_picture
 

@@ -5,11 +5,11 @@ import struct
 
 import pytest
 
-from flowers.budget import PixelBudget
-from flowers.decode import Decoded, decode
 from flowers.errors import ImageFacts, InputError
-from flowers.formats import FORMATS, sniff
-from flowers.input_rule import InputRule
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import Decoded, decode
+from flowers.imaging.formats import FORMATS, sniff
+from flowers.imaging.memory import PixelBudget
 from tests.drawn_flower import encode
 from tests.function.pictures import (
     claim_size,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flowers.budget import PixelBudget
-from flowers.decode import Decoded, decode
 from flowers.errors import ImageFacts
-from flowers.input_rule import InputRule
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import Decoded, decode
+from flowers.imaging.memory import PixelBudget
 from tests.drawn_flower import encode
 from tests.function.pictures import (
     OPTIONS,

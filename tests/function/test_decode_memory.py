@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flowers.budget import PixelBudget
-from flowers.decode import decode
 from flowers.errors import ImageFacts, InputError
-from flowers.formats import FORMATS
-from flowers.input_rule import InputRule
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.formats import FORMATS
+from flowers.imaging.memory import PixelBudget
 from tests.drawn_flower import encode
 from tests.function.conftest import ROOT
 from tests.function.pictures import (
@@ -34,10 +34,10 @@ ALLOWED = 32 * 1024 * 1024  # bytes: far above what 500,000 pixels take, far bel
 MEASURE = """
 import json, os, sys
 from pathlib import Path
-from flowers.decode import decode
-from flowers.input_rule import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.crop import InputRule
 from flowers.errors import InputError
-from flowers.budget import PixelBudget
+from flowers.imaging.memory import PixelBudget
 
 def status(name):
     lines = Path("/proc/self/status").read_text().splitlines()

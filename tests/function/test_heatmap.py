@@ -12,15 +12,14 @@ from google.cloud import storage
 from numpy.typing import NDArray
 from PIL import Image
 
-from flowers.budget import PixelBudget
 from flowers.classifier import Classifier
-from flowers.decode import decode
-from flowers.heatmap import heatmap
-from flowers.http_function import HttpFunction
-from flowers.model import Model
-from flowers.prediction import probabilities
+from flowers.cloud.storage import Storage
+from flowers.http.function import HttpFunction
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
+from flowers.model.outputs import heatmap, probabilities
+from flowers.model.session import Model
 from flowers.settings import BUNDLED_MODEL, Settings
-from flowers.storage import Storage
 from tests.function.http_contract import Reply, client_of, client_with, multipart, part, post
 from tests.function.pictures import oriented, sample
 from tests.function.tiny_model import tiny_model

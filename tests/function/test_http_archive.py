@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from google.cloud import storage
 
+from flowers.cloud.objects import ObjectAddress
+from flowers.cloud.storage import Storage
 from flowers.errors import SurroundingsError
-from flowers.storage import Storage
-from flowers.stored_object import ObjectAddress
 from tests.drawn_flower import draw_flower, encode
 from tests.function.conftest import ROOT
 from tests.function.http_buckets import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from flowers import storage as adapter
+from flowers.cloud import storage as adapter
 from tests.function.http_buckets import (
     client_of_storage,
     held_storage,

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from flowers.formats import FORMATS
+from flowers.imaging.formats import FORMATS
 from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import Reply, json_request, multipart, part, post
 

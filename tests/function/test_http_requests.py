@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from flowers.formats import FORMATS
+from flowers.imaging.formats import FORMATS
 from flowers.settings import BUNDLED_MODEL
 from tests.drawn_flower import draw_flower, encode
 from tests.function.http_contract import (

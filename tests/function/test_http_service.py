@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
-from flowers.budget import PixelBudget
 from flowers.classifier import Classifier
-from flowers.http_function import HttpFunction
+from flowers.http.function import HttpFunction
+from flowers.imaging.memory import PixelBudget
 from flowers.log import configure_logging
 from flowers.settings import Settings
 from tests.function.http_contract import (

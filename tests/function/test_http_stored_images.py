@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 from google.cloud import storage
 
-from flowers import storage as adapter
-from flowers.storage import Storage
-from flowers.stored_object import StoredObject
+from flowers.cloud import storage as adapter
+from flowers.cloud.objects import StoredObject
+from flowers.cloud.storage import Storage
 from tests.drawn_flower import draw_flower, encode
 from tests.function.http_buckets import ask_for, client_of_storage, generation_of, put
 from tests.function.http_contract import Reply, client_with, post

@@ -14,12 +14,12 @@ import pytest
 from flask.testing import FlaskClient
 from google.cloud import storage
 
-from flowers import publisher
 from flowers.classifier import Classifier
-from flowers.http_function import HttpFunction
+from flowers.cloud.pubsub import Topic
+from flowers.cloud.storage import Storage
+from flowers.http.function import HttpFunction
+from flowers.results import publisher
 from flowers.settings import Settings
-from flowers.storage import Storage
-from flowers.topic import Topic
 from tests.function.conftest import ROOT
 from tests.function.failing_pubsub import FailingPubSub, Fault
 from tests.function.http_buckets import ask_for, new_photo, put, status_of, until
@@ -184,7 +184,7 @@ ONE_PHOTO = """
 import atexit, base64, sys
 from functions_framework import create_app
 
-LIBRARIES = ("google.auth.transport", "google.cloud.storage", "grpc", "requests", "flowers.topic")
+LIBRARIES = ("google.auth.transport", "google.cloud.storage", "grpc", "requests", "flowers.cloud.pubsub")
 imported = lambda: [name for name in LIBRARIES if name in sys.modules]
 atexit.register(lambda: print("afterwards", *imported()))
 client = create_app("classify_http", sys.argv[1], "http").test_client()
@@ -195,7 +195,7 @@ assert client.post("/", data=base64.b64decode(sys.stdin.read())).status_code == 
 
 
 @pytest.mark.parametrize(
-    ("topic", "afterwards"), [("", []), (TOPIC, ["google.auth.transport", "requests", "flowers.topic"])]
+    ("topic", "afterwards"), [("", []), (TOPIC, ["google.auth.transport", "requests", "flowers.cloud.pubsub"])]
 )
 def test_only_publishing_pays_for_its_imports_and_the_start_never_does(
     failing: FailingPubSub, jpeg: bytes, topic: str, afterwards: list[str]

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from flowers.loading import LoadingModel
-from flowers.model_file import ModelError
+from flowers.model.file import ModelError
+from flowers.model.loading import LoadingModel
 from flowers.settings import Settings
 from tests.server_process import MAIN
 
 # What a server's master does before it forks: no thread may be left, for it would be missing in the child.
 START = """
 import os, sys, threading
-from flowers.loading import LoadingModel
+from flowers.model.loading import LoadingModel
 from flowers.settings import Settings
 assert "numpy" not in sys.modules and "onnxruntime" not in sys.modules
 model = LoadingModel(Settings()).loaded()

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowers.input_rule import InputRule
-from flowers.model import Model, ModelError
+from flowers.imaging.crop import InputRule
+from flowers.model.session import Model, ModelError
 from flowers.settings import BUNDLED_MODEL
 from tests.function.conftest import ROOT
 from tests.function.pictures import Pixels
@@ -203,7 +203,7 @@ FORK = """
 import os, sys
 import numpy as np
 from pathlib import Path
-from flowers.model import Model
+from flowers.model.session import Model
 
 leave = {"at-once": os._exit, "orderly": sys.exit}[sys.argv[3]]
 model = Model.load(Path(sys.argv[1]), threads=int(sys.argv[2]))

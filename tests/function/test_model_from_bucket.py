@@ -14,9 +14,9 @@ import requests
 from google.cloud import storage
 
 from flowers.classifier import Classifier
-from flowers.model import Model, ModelError
+from flowers.cloud.objects import ObjectAddress
+from flowers.model.session import Model, ModelError
 from flowers.settings import BUNDLED_MODEL, Settings, SettingsError
-from flowers.stored_object import ObjectAddress
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.conftest import ROOT
 from tests.function.tiny_model import tiny_model
@@ -70,7 +70,7 @@ def test_an_object_that_is_no_model_is_refused_by_name(bucket: storage.Bucket) -
 
 def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr("flowers.storage._RETRY", None)
+    monkeypatch.setattr("flowers.cloud.storage._RETRY", None)
     with pytest.raises(ModelError, match=r"gs://garden/m\.onnx: Cloud Storage did not serve"):
         Model.load(ObjectAddress("garden", "m.onnx"))
 

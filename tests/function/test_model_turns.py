@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowers.model import Model, inferences_at_once
+from flowers.model.session import Model, inferences_at_once
 from flowers.settings import BUNDLED_MODEL
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from flowers.prediction import Candidate, probabilities, top_candidates
+from flowers.model.outputs import Candidate, probabilities, top_candidates
 
 ONE_TWO_FOUR = np.log(np.array([1, 2, 4], np.float32))  # shares of 1, 2 and 4 sevenths
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from flowers.model import Model
+from flowers.model.session import Model
+from flowers.model.species import Catalogue, Species
 from flowers.settings import BUNDLED_MODEL
-from flowers.species import Catalogue, Species
 from tests.function.conftest import ROOT
 
 LABELS = Model.load(BUNDLED_MODEL).card.labels
@@ -26,7 +26,7 @@ def species() -> list[Species]:
 
 @pytest.mark.bundled_model
 def test_the_catalogue_lists_exactly_the_models_labels_in_their_order() -> None:
-    entries = json.loads((ROOT / "function" / "flowers" / "species.json").read_text(encoding="utf-8"))
+    entries = json.loads((ROOT / "function" / "flowers" / "model" / "species.json").read_text(encoding="utf-8"))
     assert [entry["label"] for entry in entries] == list(LABELS)
 
 

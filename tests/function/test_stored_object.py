@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flowers.stored_object import BUCKET_NAME, ObjectAddress, is_object_name
+from flowers.cloud.objects import BUCKET_NAME, ObjectAddress, is_object_name
 
 BUCKETS = st.from_regex(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", fullmatch=True)
 # Any text of Unicode; halves of surrogate pairs cannot be written in UTF-8.

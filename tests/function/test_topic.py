@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from flowers.cloud.pubsub import Topic
 from flowers.errors import SurroundingsError
-from flowers.topic import Topic
 from tests.function.failing_pubsub import FailingPubSub, Fault
 from tests.function.pubsub_emulator import Message, PubSub
 from tests.server_process import free_port

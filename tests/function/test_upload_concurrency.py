@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from google.cloud import storage
 
-from flowers.document import ERROR_SCHEMA, RESULT_SCHEMA
+from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.fault_proxy import Call, Fault, FaultProxy
 from tests.function.pictures import OPTIONS, sample

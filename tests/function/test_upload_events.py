@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud import storage
 
-import flowers.storage
+import flowers.cloud.storage
 from tests.emulated_cloud import binary_event, description, structured_event
 from tests.function.upload_instances import Cloud, upload_function
 from tests.function.uploads import (
@@ -148,7 +148,7 @@ def test_an_event_that_says_nothing_of_the_type_is_sniffed(cloud: Cloud, bucket:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The adapter as it is, but that it tries again for no longer than a moment."""
-    monkeypatch.setattr(flowers.storage, "_RETRY", flowers.storage._RETRY.with_timeout(0.3))
+    monkeypatch.setattr(flowers.cloud.storage, "_RETRY", flowers.cloud.storage._RETRY.with_timeout(0.3))
     yield
 
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 from PIL import Image
 
-from flowers.formats import FORMATS
+from flowers.imaging.formats import FORMATS
 from tests.drawn_flower import encode
 from tests.function.http_contract import post
 from tests.function.pictures import OPTIONS, multi_scan_jpeg, oriented, sample

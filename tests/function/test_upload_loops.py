@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowers.classifier import Classifier
 from flowers.settings import Settings, SettingsError
-from flowers.upload_function import UploadFunction
+from flowers.upload import UploadFunction
 from tests.emulated_cloud import attributes
 from tests.function.http_contract import no_storage
 from tests.function.upload_instances import Cloud, upload_function

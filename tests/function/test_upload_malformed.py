@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from flowers.cloud.objects import read_count
 from flowers.settings import Settings
-from flowers.stored_object import read_count
 from tests.emulated_cloud import FINALIZED, attributes, binary_event
 from tests.function.upload_instances import Cloud
 from tests.function.uploads import (

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from google.cloud import storage
 
-from flowers.storage import Storage
+from flowers.cloud.storage import Storage
 from tests.function.tiny_model import METADATA, tiny_model
 from tests.function.upload_instances import Cloud, upload_function
 from tests.function.uploads import (

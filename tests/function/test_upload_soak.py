@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from flowers.document import ERROR_SCHEMA, RESULT_SCHEMA
+from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA
 from tests.emulated_cloud import EmulatedStorage
 from tests.function.fault_proxy import Call, Fault, FaultProxy
 from tests.function.pictures import OPTIONS, claim_size, sample

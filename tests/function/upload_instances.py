@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 from google.cloud import storage
 
-from flowers.storage import Storage
-from flowers.stored_object import ObjectAddress, StoredObject
+from flowers.cloud.objects import ObjectAddress, StoredObject
+from flowers.cloud.storage import Storage
 from tests.server_process import MAIN
 
 
@@ -60,7 +60,7 @@ def upload_function(**environment: str) -> tuple[FlaskClient, WatchedStorage]:
             patch.setenv(name, value)
         watched = WatchedStorage()
         app = create_app("classify_upload", str(MAIN))  # type: ignore[no-untyped-call]
-        patch.setattr("flowers.storage.Storage", lambda: watched)
+        patch.setattr("flowers.cloud.storage.Storage", lambda: watched)
         assert sys.modules["main"]._storage() is watched  # which the module keeps from now on
     return app.test_client(), watched
 

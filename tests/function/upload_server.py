@@ -12,7 +12,7 @@ from pathlib import Path
 from google.cloud import storage
 from PIL import Image
 
-from flowers.document import RESULT_SCHEMA
+from flowers.documents import RESULT_SCHEMA
 from tests.drawn_flower import draw_flower, encode
 from tests.emulated_cloud import binary_event, description, post_event
 from tests.function.uploads import result_of

@@ -16,7 +16,7 @@ from tests.emulated_cloud import binary_event, description
 from tests.function.conftest import ROOT
 from tests.function.http_contract import Contract, check_meaning
 
-CONTRACT = Contract(json.loads((ROOT / "function" / "flowers" / "openapi.json").read_text()))
+CONTRACT = Contract(json.loads((ROOT / "function" / "flowers" / "http" / "openapi.json").read_text()))
 # Two pictures, told apart by the width in their result.
 OLD, NEW = encode(draw_flower(64, 48), "JPEG"), encode(draw_flower(80, 60), "JPEG")
 _WIDTHS = {64: "old", 80: "new"}

@@ -155,7 +155,7 @@ def test_the_containers_sources_are_complete(repository: Path) -> None:
     # Beam's container is of the version that the program is written for.
     (expression,) = re.findall(r"\$\((sed .*?requirements\.txt)\)", build["steps"][1]["script"])
     found = subprocess.run(expression, shell=True, cwd=source, capture_output=True, text=True, timeout=10, check=True)  # noqa: S602
-    pinned = (ROOT / "function" / "backfill-requirements.txt").read_text(encoding="utf-8")
+    pinned = (ROOT / "function" / "backfill" / "requirements.txt").read_text(encoding="utf-8")
     assert f"apache-beam[gcp]=={found.stdout}" in pinned
     assert (source / "flowers" / "model" / "flowers.onnx").is_file()
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typedd
 
 import pytest
 
-from flowers.document import ERROR_SCHEMA, RESULT_SCHEMA, ErrorDocument, ImageDocument, ResultDocument
+from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA, ErrorDocument, ImageDocument, ResultDocument
 from tests.infra.conftest import INFRA
 
 COLUMNS: list[dict[str, Any]] = json.loads((INFRA / "result_schema.json").read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from tests.emulated_cloud import EmulatedStorage
 from tests.function.upload_server import UploadServer, acknowledged, serving
 from tests.server_process import MAIN, ServerProcess, processor_seconds, surroundings
 
-PROGRAM = MAIN.with_name("backfill.py")
+PROGRAM = (sys.executable, "-m", "backfill")
 
 
 def crops(photos: list[Path], number: int) -> bytes:
@@ -61,10 +61,12 @@ class Run:
     """A run of the program, its memory watched; `started` and the times are of the clock `time.monotonic`."""
 
     def __init__(self, pattern: str, workers: int, folder: Path, url: str) -> None:
-        command = [sys.executable, str(PROGRAM), "--input", pattern, "--direct_num_workers", str(workers)]
+        command = [*PROGRAM, "--input", pattern, "--direct_num_workers", str(workers)]
         self.started = time.monotonic()
         self.process = ServerProcess(
-            command, folder / f"run-{time.monotonic_ns()}.log", surroundings(STORAGE_EMULATOR_HOST=url)
+            command,
+            folder / f"run-{time.monotonic_ns()}.log",
+            surroundings(STORAGE_EMULATOR_HOST=url, PYTHONPATH=str(MAIN.parent)),
         )
         self.peaks: dict[int, int] = {}
         self._thread = threading.Thread(target=self._watch)

@@ -31,11 +31,11 @@ import flowers, numpy
 mark("numpy")
 import PIL.Image, PIL.ImageFile, PIL.JpegImagePlugin
 mark("Pillow with its JPEG plugin")
-import flowers.stored_object, flowers.decode
-mark("flowers.decode")
-import flowers.model
+import flowers.cloud.objects, flowers.imaging.decode
+mark("flowers.imaging.decode")
+import flowers.model.session
 mark("onnxruntime")
-import flowers.classifier, flowers.http_function, flowers.upload_function
+import flowers.classifier, flowers.http.function, flowers.upload
 mark("the rest of flowers")
 classifier = flowers.classifier.Classifier(flowers.settings.Settings())
 mark("the model: read, hashed, made a session")
@@ -52,7 +52,7 @@ _IMPORTS = """
 import functions_framework._cli, gunicorn.app.base, gunicorn.workers.gthread, sys
 sys.path.insert(0, sys.argv[1])
 print("here", file=sys.stderr)
-import flowers.classifier, flowers.http_function, flowers.upload_function
+import flowers.classifier, flowers.http.function, flowers.upload
 """
 _OPERATORS = """
 import os, sys

@@ -29,7 +29,7 @@ BURST_SHARE, BURST_SECONDS = 0.01, 60.0
 STORAGE_CALL_SECONDS = 0.05
 PLACING_SECONDS = 1.0
 UPLINK_BITS = 20e6
-# Of an image: its result is looked up, it is read, its result is written (function/flowers/upload_function.py).
+# Of an image: its result is looked up, it is read, its result is written (function/flowers/upload.py).
 STORAGE_CALLS = 3
 # An event as Pub/Sub counts it, with an object's full description (more than fake-gcs-server's 0.5 kB), and a log entry
 # beside its text; Cloud Run writes one of its own for each request. Assumed.

@@ -29,11 +29,11 @@ PLATFORM_START_SECONDS = 1.0
 SLOWEST_UPLINK = 1 / 4
 # A call to Cloud Storage within the region; an upload looks its result up, reads the photo, writes the result.
 STORAGE_CALL_SECONDS, STORAGE_CALLS = 0.05, 3
-# The longest such a call is tried (`CALL_SECONDS` and the last try's timeout in function/flowers/storage.py).
+# The longest such a call is tried (`CALL_SECONDS` and the last try's timeout in function/flowers/cloud/storage.py).
 LONGEST_CALL_SECONDS = 28.0
 # The event of the result itself, which the upload function skips.
 SKIPPED_SECONDS, SKIPPED_CPU_SECONDS = 0.01, 0.005
-# The largest request (MAX_IMAGE_BYTES), and the wait for room in memory (`WAIT_SECONDS` in function/flowers/budget.py).
+# The largest request (MAX_IMAGE_BYTES), and the wait for room in memory (`WAIT_SECONDS` in flowers/imaging/memory.py).
 MOST_BYTES, BUDGET_WAIT_SECONDS = 32 * 2**20, 10.0
 DAYS_A_MONTH = 365 / 12
 

@@ -5,9 +5,9 @@ from dataclasses import astuple, replace
 
 import pytest
 
-from flowers.budget import WAIT_SECONDS
+from flowers.cloud.storage import CALL_SECONDS
+from flowers.imaging.memory import WAIT_SECONDS
 from flowers.settings import Settings
-from flowers.storage import CALL_SECONDS
 from tests.bench.sizing import model, photos
 from tests.bench.sizing.cost import always_on, crossing, job, machines, option, options
 from tests.bench.sizing.model import (

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "function"))
 
-from flowers.budget import PixelBudget
-from flowers.decode import decode
-from flowers.model import Model
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
+from flowers.model.session import Model
 from flowers.settings import Settings
 from tests.server_process import ServerProcess, free_port
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from flowers.model import Model
+from flowers.model.session import Model
 
 from .client import Caller, cold_start, species, throughput
 from .contenders import (

@@ -16,7 +16,7 @@ from export.serving import pixels_of, probabilities
 from export.training.backbone import build_classifier
 from export.training.dataset import Dataset
 from export.training.imagenet_weights import load_imagenet_weights
-from flowers.model import Model
+from flowers.model.session import Model
 
 
 class Converted:

@@ -10,9 +10,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "function"))
 
-from flowers.budget import PixelBudget
-from flowers.decode import decode
-from flowers.model import Model
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
+from flowers.model.session import Model
 from flowers.settings import Settings
 
 _settings = Settings()

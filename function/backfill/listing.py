@@ -1,0 +1,123 @@
+"""Images and their results, paired from listings, so that no object has to be looked up."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from flowers.cloud.objects import ObjectAddress, ObjectStore, StoredObject
+from flowers.results.stored_image import reason_to_skip
+from flowers.results.writer import Standing
+
+from .job import Job
+from .local_files import FileAddress
+
+TO_DO, NO_IMAGE, LONG_NAME = "to_do", "no_image", "name_too_long"
+
+
+class Task(NamedTuple):
+    """An image to classify, in few bytes: there may be a thousand million of them.
+
+    `replaced` is the generation of the result object that is there now, 0 for none.
+    """
+
+    name: str
+    generation: int
+    size: int
+    content_encoding: str
+    replaced: int
+
+    def image(self, job: Job) -> StoredObject:
+        """The image's object."""
+        address = (FileAddress if job.local else ObjectAddress)(job.place, self.name)
+        return StoredObject(address, self.generation, self.size, content_encoding=self.content_encoding)
+
+    def existing(self, job: Job) -> StoredObject | None:
+        """The result object that the new one replaces."""
+        return StoredObject(ObjectAddress(job.result_place, ""), self.replaced, 0) if self.replaced else None
+
+
+class Found(NamedTuple):
+    """What the listing says of an object: a word of this module, or how its result stands; the task where `TO_DO`."""
+
+    what: str
+    task: Task | None = None
+
+
+def pair(
+    objects: Iterable[StoredObject],
+    is_image: Callable[[StoredObject], bool],
+    result_address: Callable[[ObjectAddress], ObjectAddress],
+) -> Iterator[tuple[StoredObject, StoredObject | None]]:
+    """Each image of `objects`, which are sorted by name, with its result where that is among them.
+
+    An image waits for its result while names come that begin with its own, since `a.jpg.json` follows `a.jpg`, though
+    `a.jpg (1).jpg` may lie between. So no more wait than names that are each the beginning of the next.
+    """
+    waiting: list[tuple[StoredObject, ObjectAddress]] = []
+    for stored in objects:
+        place, name = stored.address.bucket, stored.address.name
+        while waiting and not name.startswith(waiting[-1][0].address.name):
+            yield waiting.pop()[0], None
+        for index, (image, result) in enumerate(waiting):
+            if (result.bucket, result.name) == (place, name):
+                del waiting[index]
+                yield image, stored
+                break
+        if is_image(stored):
+            waiting.append((stored, result_address(stored.address)))
+    yield from ((image, None) for image, _ in reversed(waiting))
+
+
+class Listing:
+    """What a job finds in its place. The iterators raise `SurroundingsError`, and `ObjectMissingError` for no place."""
+
+    def __init__(self, job: Job, store: ObjectStore) -> None:
+        self._job = job
+        self._store = store
+        self._settings = job.settings
+        self._results = job.results(store)
+
+    def top(self) -> Iterator[Found | str]:
+        """What is in the folder that the pattern begins in; and as texts the folders in it that may hold more."""
+        folders: list[str] = []
+        yield from self._found(self._objects(self._job.pattern.prefix, "/", folders))
+        if self._job.pattern.deep:
+            yield from folders
+
+    def below(self, folder: str) -> Iterator[Found]:
+        """What is in a folder and in all folders in it."""
+        return self._found(self._objects(folder, "", []))
+
+    def _objects(self, prefix: str, delimiter: str, folders: list[str]) -> Iterator[StoredObject]:
+        """Images and results by name; where both lie in one place, one listing has them."""
+
+        def listed(place: str) -> Iterator[StoredObject]:
+            for entry in self._store.list_objects(place, prefix, delimiter):
+                if isinstance(entry, StoredObject):
+                    yield entry
+                elif place == self._job.place:
+                    folders.append(entry)
+
+        places = sorted({self._job.place, self._job.result_place})
+        return heapq.merge(*map(listed, places), key=lambda stored: stored.address.name)
+
+    def _found(self, objects: Iterator[StoredObject]) -> Iterator[Found]:
+        for image, existing in pair(objects, self._is_meant, self._results.address):
+            yield self._judge(image, existing)
+
+    def _is_meant(self, stored: StoredObject) -> bool:
+        if stored.address.bucket != self._job.place or not self._job.pattern.matches(stored.address.name):
+            return False
+        return reason_to_skip(stored, self._settings.result_suffix) not in ("a folder", "a result")
+
+    def _judge(self, image: StoredObject, existing: StoredObject | None) -> Found:
+        if reason_to_skip(image, self._settings.result_suffix):
+            return Found(NO_IMAGE)
+        if not self._job.holds(self._results.address(image.address).name):
+            return Found(LONG_NAME)
+        standing = self._results.standing(image, existing)
+        if standing.settled and not (self._job.redo_all and standing is Standing.REPEATED):
+            return Found(standing.value)
+        replaced = existing.generation if existing else 0
+        name, encoding = image.address.name, image.content_encoding
+        return Found(TO_DO, Task(name, image.generation, image.size, encoding, replaced))

@@ -1,0 +1,137 @@
+"""The pipeline: all that knows Beam's transforms.
+
+Beam's own RunInference was measured too (README, "A whole bucket"): batches of more than one image are slower on a CPU,
+and with it an image is read, inferred and written in turn. This DoFn shares one model in each process (`Shared`), and
+reads and writes other images while one is classified; those refused or gone need no way around it.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import metrics, pvalue
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.shared import Shared
+from apache_beam.utils.windowed_value import WindowedValue
+
+from flowers.cloud.objects import ObjectMissingError
+from flowers.errors import FlowersError
+
+from .job import Job
+from .listing import TO_DO, Found, Listing
+from .progress import Tally
+from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, Outcome, Worker
+
+COUNTERS = "backfill"
+BYTES_TO_DO, FOLDERS_LEFT = "bytes_to_do", "folders_left"
+# What tells of counters that there is one a reason or a species of.
+REASON, SPECIES, NOT_IDENTIFIED = "refused: ", "species: ", "not_identified"
+FOLDERS, FAILED = "folders", "failed"
+# Images that a bundle has taken on: one lot at work, another waiting.
+_AHEAD = 2 * IMAGES_AT_ONCE
+
+logger = logging.getLogger(__name__)
+
+
+def count(what: str, number: int = 1) -> None:
+    """Adds to a counter that the summary reads."""
+    metrics.Metrics.counter(COUNTERS, what).inc(number)
+
+
+class _List(beam.DoFn):
+    """Tasks of the top of a job (""), with the folders in it tagged; or of all that is below a folder."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        self._listing = Listing(self._job, self._job.open_store())
+        self._tally = Tally(self._job.progress)
+
+    def process(self, folder: str) -> Iterator[Any]:
+        to_do = 0
+        try:
+            for found in self._listing.below(folder) if folder else self._listing.top():
+                if not isinstance(found, Found):
+                    yield pvalue.TaggedOutput(FOLDERS, found)
+                    continue
+                count(found.what)
+                if found.task:
+                    count(BYTES_TO_DO, found.task.size)
+                    to_do += 1
+                    yield found.task
+        except (FlowersError, ObjectMissingError) as error:
+            count(FOLDERS_LEFT)
+            logger.warning("the folder %r is left to do: %s", folder or self._job.pattern.prefix, error)
+        self._tally.found(to_do)
+
+
+class _Classify(beam.DoFn):
+    """Tasks to outcomes; those that are left to do are tagged, unless this is the last attempt."""
+
+    def __init__(self, job: Job, shared: Shared, last: bool) -> None:
+        """`shared` holds the process's worker."""
+        self._job = job
+        self._shared = shared
+        self._last = last
+
+    def setup(self) -> None:
+        self._worker = self._shared.acquire(lambda: Worker(self._job))
+        self._tally = Tally(self._job.progress)
+
+    def start_bundle(self) -> None:
+        self._taken: deque[Future[Outcome]] = deque()
+
+    def process(self, task: Any) -> Iterator[Any]:
+        self._taken.append(self._worker.submit(task))
+        if len(self._taken) > _AHEAD:
+            yield self._settle(self._taken.popleft().result())
+
+    def finish_bundle(self) -> Iterator[Any]:
+        while self._taken:
+            outcome = self._settle(self._taken.popleft().result())
+            if isinstance(outcome, pvalue.TaggedOutput):
+                value = WindowedValue(outcome.value, GlobalWindow().max_timestamp(), (GlobalWindow(),))
+                yield pvalue.TaggedOutput(outcome.tag, value)
+            else:
+                yield WindowedValue(outcome, GlobalWindow().max_timestamp(), (GlobalWindow(),))
+
+    def _settle(self, outcome: Outcome) -> Outcome | pvalue.TaggedOutput:
+        if outcome.what == LEFT and not self._last:
+            return pvalue.TaggedOutput(FAILED, outcome.task)
+        self._tally.done(1)
+        count(outcome.what)
+        document: Any = outcome.document
+        if outcome.what == CLASSIFIED:
+            count(SPECIES + document["species"]["label"] if document["identified"] else NOT_IDENTIFIED)
+        elif outcome.what == REFUSED:
+            count(REASON + document["error"]["reason"])
+        elif outcome.what == LEFT:
+            logger.warning("%s is left to do: %s", outcome.task.image(self._job).address.uri, outcome.fault)
+        return outcome
+
+
+def list_tasks(begin: beam.Pipeline, job: Job) -> beam.PCollection:
+    """The tasks of a job, spread evenly over the workers; folders are listed side by side."""
+    top = begin | "Begin" >> beam.Create([""]) | "List top" >> beam.ParDo(_List(job)).with_outputs(FOLDERS, main=TO_DO)
+    below = top[FOLDERS] | "Spread folders" >> beam.Reshuffle() | "List folders" >> beam.ParDo(_List(job))
+    return (top[TO_DO], below) | "All tasks" >> beam.Flatten()
+
+
+def classify(tasks: beam.PCollection, job: Job) -> beam.PCollection:
+    """The outcomes of tasks. What a fault of the surroundings left to do is tried once more when all else is done."""
+    shared = Shared()
+    first = (
+        tasks
+        | "Spread" >> beam.Reshuffle()
+        | "Classify" >> beam.ParDo(_Classify(job, shared, last=False)).with_outputs(FAILED, main="outcomes")
+    )
+    second = (
+        first[FAILED]
+        | "Spread failed" >> beam.Reshuffle()
+        | "Classify again" >> beam.ParDo(_Classify(job, shared, last=True))
+    )
+    return (first["outcomes"], second) | "All outcomes" >> beam.Flatten()

@@ -1,0 +1,167 @@
+"""A page about a job: the summary, a chart of the species, and thumbnails of the faulty and the least sure images."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from PIL import Image
+
+from flowers.cloud.objects import ObjectMissingError
+from flowers.errors import FlowersError
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
+
+from .job import Job
+from .listing import Task
+from .summary import Summary
+from .worker import CLASSIFIED, REFUSED, Outcome
+
+_LEAST_SURE, _FAULTY_OF_A_REASON = 48, 24
+_THUMBNAIL = InputRule(160, 160, "crop")
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+body { color: #222; background: #fff }
+table { border-collapse: collapse }
+td { padding: .1rem .8rem .1rem 0 }
+.n { text-align: right; font-variant-numeric: tabular-nums }
+.bar { background: #7a4fb5; height: .9rem; border-radius: 2px }
+.chart td { width: 1%; white-space: nowrap }
+.chart td:last-child { width: 60% }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 1rem }
+figure { margin: 0; font-size: 13px; overflow-wrap: anywhere }
+img, .none { width: 160px; height: 160px; border-radius: 4px; background: #eee }
+.none { display: grid; place-items: center; color: #777 }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 } .none { background: #333 } }
+"""
+
+
+def write_samples(outcomes: beam.PCollection, place: str) -> None:
+    """Writes the least sure images, and some faulty ones of each reason, as lines of JSON into the file `place`."""
+    least_sure = (
+        outcomes
+        | "Classified" >> beam.Filter(_is, CLASSIFIED)
+        | "Their entries" >> beam.Map(_entry)
+        | "Least sure" >> beam.combiners.Top.Smallest(_LEAST_SURE, key=_confidence)
+        | "Of all" >> beam.FlatMap(_each)
+    )
+    faulty = (
+        outcomes
+        | "Refused" >> beam.Filter(_is, REFUSED)
+        | "By reason" >> beam.Map(_with_reason)
+        | "Some of each" >> beam.combiners.Sample.FixedSizePerKey(_FAULTY_OF_A_REASON)
+        | "Reason's entries" >> beam.FlatMapTuple(_values)
+    )
+    _ = (
+        (least_sure, faulty)
+        | "Samples" >> beam.Flatten()
+        | "Lines" >> beam.Map(json.dumps)
+        | "Write samples" >> beam.io.WriteToText(place, shard_name_template="", num_shards=1)
+    )
+
+
+def _is(outcome: Outcome, what: str) -> bool:
+    return outcome.what == what
+
+
+def _entry(outcome: Outcome) -> dict[str, Any]:
+    document: Any = outcome.document
+    return {"task": list(outcome.task), "document": document}
+
+
+def _confidence(entry: Mapping[str, Any]) -> float:
+    confidence: float = entry["document"]["confidence"]
+    return confidence
+
+
+def _each(entries: Iterable[Any]) -> Iterable[Any]:
+    return entries
+
+
+def _with_reason(outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    document: Any = outcome.document
+    return document["error"]["reason"], _entry(outcome)
+
+
+def _values(_: str, entries: Iterable[Any]) -> Iterable[Any]:
+    return entries
+
+
+def read_samples(place: str) -> list[dict[str, Any]]:
+    """The entries that `write_samples` left; none where no image was done."""
+    if not FileSystems.exists(place):
+        return []
+    with FileSystems.open(place) as file:
+        return [json.loads(line) for line in file.read().splitlines()]
+
+
+def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job: Job) -> None:
+    """Writes the page, which needs no other file; `samples` are those of `read_samples`."""
+    sure = [entry for entry in samples if "error" not in entry["document"]]
+    faulty = [entry for entry in samples if "error" in entry["document"]]
+    faulty.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))
+    rows = "".join(
+        f"<tr><td>{_text(name)}</td><td class=n>{number:,}</td><td>{_text(remark)}</td></tr>"
+        for name, number, remark in summary.rows()
+    )
+    most = max((number for _, number in summary.species), default=1)
+    bars = "".join(
+        f"<tr><td>{_text(label)}</td><td class=n>{number:,}</td>"
+        f'<td><div class=bar style="width:{100 * number / most:.1f}%"></div></td></tr>'
+        for label, number in summary.species
+    )
+    parts = [
+        f"<h1>{_text(job.uri)}</h1><p>Model version {_text(job.model_version)}, {summary.seconds:,.0f} seconds</p>",
+        f"<table>{rows}</table>",
+        f"<h2>Species</h2><table class=chart>{bars}</table>" if bars else "",
+        _gallery("Faulty", faulty, job),
+        _gallery("Least sure", sorted(sure, key=_confidence), job),
+    ]
+    file.write_text(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>Flowers: {_text(job.uri)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n",
+        encoding="utf-8",
+    )
+
+
+def _gallery(title: str, entries: list[dict[str, Any]], job: Job) -> str:
+    if not entries:
+        return ""
+    store = job.open_store()
+    figures = []
+    for entry in entries:
+        document, image = entry["document"], Task(*entry["task"]).image(job)
+        try:
+            data = store.read(image, job.settings.max_image_bytes)
+            picture = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(data, job)}">'
+        except (FlowersError, ObjectMissingError):  # what cannot be shown is the point of some of them
+            picture = "<div class=none>not shown</div>"
+        figures.append(
+            f"<figure>{picture}<figcaption>{_said(document)}<br>{_text(document['image']['uri'])}</figcaption></figure>"
+        )
+    return f"<h2>{title}</h2><div class=grid>{''.join(figures)}</div>"
+
+
+def _said(document: Mapping[str, Any]) -> str:
+    if "error" in document:
+        return f"<b>{_text(document['error']['reason'])}</b> {_text(document['error']['message'])}"
+    best, remark = document["predictions"][0], "" if document["identified"] else ", not identified"
+    return f"<b>{_text(best['name'])}</b> {best['confidence']:.2f}{remark}"
+
+
+def _thumbnail(data: bytes, job: Job) -> str:
+    settings = job.settings
+    pixels = decode(data, _THUMBNAIL, settings.max_image_pixels, PixelBudget(settings.pixel_budget)).pixels
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=80)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _text(text: str) -> str:
+    return html.escape(text.encode(errors="backslashreplace").decode())

@@ -1,0 +1,120 @@
+"""A command from its start to its summary."""
+
+import logging
+import os
+import tempfile
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult
+
+from flowers.cloud.objects import ObjectMissingError
+from flowers.errors import FlowersError
+
+from .bigquery import write_rows
+from .command_line import Command
+from .dataflow import add_package
+from .estimate import estimate
+from .job import ConfigurationError, Job
+from .pipeline import classify, list_tasks
+from .progress import ProgressBar
+from .report import read_samples, write_page, write_samples
+from .summary import Summary
+
+# It repeats all that workers log, Beam's own warnings in each of them included; their faults are in the summary.
+logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(logging.ERROR)
+
+_FUNCTION = Path(__file__).parents[1]
+
+
+class JobEndedError(Exception):
+    """The engine gave up; the message says what to do."""
+
+
+def run(command: Command) -> int:
+    """Does what the command says, prints what came out, and returns the exit status.
+
+    Raises `ConfigurationError` and `JobEndedError`.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
+        if command.on_dataflow:
+            add_package(command.beam, Path(folder))
+        pipeline = _pipeline(command)
+        _check_place(command.job)
+        cloud = command.beam.view_as(GoogleCloudOptions)
+        if command.on_dataflow:
+            samples = f"{cloud.temp_location}/backfill-{uuid.uuid4().hex}.jsonl"
+            result = _run(pipeline, command, command.job, samples)
+        else:
+            # The processes of the workers have to find this code.
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_FUNCTION), os.environ.get("PYTHONPATH")]))
+            samples = f"{folder}/samples.jsonl"
+            with ProgressBar(Path(folder)):
+                result = _run(pipeline, command, replace(command.job, progress=Path(folder)), samples)
+        if cloud.template_location:
+            print(f"The job is a template now: {cloud.template_location}")
+            return 0
+        summary = Summary.of(result, time.monotonic() - started)
+        if command.report and not command.dry_run:
+            write_page(command.report, summary, read_samples(samples), command.job)
+    print(summary.text())
+    if command.dry_run:
+        print(estimate(summary, command.job, _workers(command), command.on_dataflow))
+    if command.report and not command.dry_run:
+        print(f"\nreport: {command.report}")
+    return 1 if summary.left else 0
+
+
+def _workers(command: Command) -> int:
+    if command.on_dataflow:
+        options = command.beam.view_as(WorkerOptions)
+        return int(options.max_num_workers or options.num_workers or 1)
+    return int(command.beam.view_as(DirectOptions).direct_num_workers) or os.cpu_count() or 1
+
+
+def _pipeline(command: Command) -> beam.Pipeline:
+    """An empty pipeline on the command's runner."""
+    # Where it is not named, Beam first looks for another runner, which it would download.
+    runner = FnApiRunner() if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner") else None
+    try:
+        return beam.Pipeline(runner=runner, options=command.beam)
+    except ValueError as error:  # Beam's own checks of its options
+        raise ConfigurationError(str(error)) from error
+
+
+def _run(pipeline: beam.Pipeline, command: Command, job: Job, samples: str) -> PipelineResult:
+    tasks = list_tasks(pipeline, job)
+    if not command.dry_run:
+        outcomes = classify(tasks, job)
+        if command.table:
+            write_rows(outcomes, command.table)
+        if command.report:
+            write_samples(outcomes, samples)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # a worker that was killed, for lack of memory perhaps, or a job that was cancelled
+        raise JobEndedError(f"The job ended before its end: {error}\nWhat was done is done; run it again.") from error
+    return result
+
+
+def _check_place(job: Job) -> None:
+    """Raises `ConfigurationError` where the images' place, or the results', is not there or may not be listed."""
+    for place in {job.place, job.result_place}:
+        try:
+            next(iter(job.open_store().list_objects(place, job.pattern.prefix)), None)
+        except ObjectMissingError:
+            raise ConfigurationError(f"There is no bucket {place}.") from None
+        except FlowersError as error:
+            raise ConfigurationError(f"{error.message} The reason: {error.__cause__}") from error

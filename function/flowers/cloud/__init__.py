@@ -1,0 +1,1 @@
+"""Talk to Cloud Storage and Pub/Sub."""

@@ -1,0 +1,52 @@
+"""The event that Cloud Storage sends when an object is complete, read without trust.
+
+Type `google.cloud.storage.object.v1.finalized`; its data are the object's resource, in which numbers are texts.
+Source: https://github.com/googleapis/google-cloudevents, proto/google/events/cloud/storage/v1 (2026).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .objects import BUCKET_NAME, ObjectAddress, StoredObject, is_object_name, read_count
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+
+
+class MalformedEventError(Exception):
+    """An event that names no object; sent again it would be no better."""
+
+
+def read_event(kind: object, data: Any) -> StoredObject:
+    """The object that an event of type `kind` with `data` tells of. Raises `MalformedEventError` with what is wrong."""
+    if kind != FINALIZED:
+        raise MalformedEventError(f"an event of type {kind!r}; {FINALIZED} is expected")
+    if not isinstance(data, Mapping):
+        raise MalformedEventError(
+            f"an event with {type(data).__name__} for data, where an object's description belongs"
+        )
+    # The JSON of protobuf may write null for what is absent.
+    data = {field: value for field, value in data.items() if value is not None}
+    bucket, name = data.get("bucket"), data.get("name")
+    generation, size = read_count(data.get("generation")), read_count(data.get("size"))
+    if not isinstance(bucket, str) or not BUCKET_NAME.fullmatch(bucket):
+        raise MalformedEventError(f"an event with bucket {bucket!r}")
+    if not isinstance(name, str) or not is_object_name(name):
+        raise MalformedEventError(f"an event with name {name!r}")
+    if not generation:
+        raise MalformedEventError(f"an event with generation {data.get('generation')!r}")
+    if size is None:
+        raise MalformedEventError(f"an event with size {data.get('size')!r}")
+    content_type, encoding = data.get("contentType", ""), data.get("contentEncoding", "")
+    metadata = data.get("metadata", {})
+    if not isinstance(content_type, str) or not isinstance(encoding, str) or not isinstance(metadata, Mapping):
+        raise MalformedEventError(f"an event with type {content_type!r}, encoding {encoding!r}, metadata {metadata!r}")
+    return StoredObject(ObjectAddress(bucket, name), generation, size, content_type, encoding, metadata)
+
+
+def age_seconds(time: object) -> float | None:
+    """How long ago the event happened, by its `time` (RFC 3339); None where that says nothing."""
+    try:
+        return round((datetime.now(UTC) - datetime.fromisoformat(str(time))).total_seconds(), 1)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,247 @@
+"""The HTTP adapter: requests to calls of the classifier, documents and errors to responses."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import Request, Response
+
+from ..classifier import Classifier, Source, refusal
+from ..cloud.objects import ObjectAddress, ObjectMissingError
+from ..documents import ErrorDocument, ResultDocument, Timing, without_heatmaps
+from ..errors import FlowersError, InputError, SurroundingsError
+from ..log import trace_fields
+from ..results.archive import Archive
+from ..results.publisher import Publisher
+from ..settings import LANGUAGES, Settings
+from .page import load_page
+from .requests import ImageReader
+from .responses import NOTHING_TIMED, Answer, refuse, respond
+
+if TYPE_CHECKING:
+    from ..cloud.pubsub import Topic
+    from ..cloud.storage import Storage
+
+_OPENAPI = Path(__file__).parent / "openapi.json"
+_DRAIN_BYTES = 64 * 1024 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+def _drain(request: Request) -> None:
+    """Reads what the client still sends, up to a limit, so that it gets to see the answer and memory stays bounded.
+
+    functions-framework reads the rest of a request into memory before it answers; here nothing is left to read.
+    """
+    left = _DRAIN_BYTES
+    with suppress(Exception):  # the client is gone, or its transfer is broken
+        while left > 0 and (chunk := request.stream.read(min(left, 64 * 1024))):
+            left -= len(chunk)
+    request.stream = io.BytesIO()
+
+
+class _Wishes(NamedTuple):
+    """The query parameters of a photo; None leaves the choice to the settings."""
+
+    top: int | None
+    language: str | None
+    heatmaps: bool
+
+
+_NO_WISHES = _Wishes(None, None, False)
+
+
+class HttpFunction:
+    """Answers the requests of the HTTP contract with `classifier`."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: Settings,
+        storage: Callable[[], "Storage"],
+        topic: Callable[[], "Topic"] | None = None,
+    ) -> None:
+        """`storage` and `topic` give the adapters when first needed; no `topic`: nothing is published."""
+        self._classifier = classifier
+        self._storage = storage
+        self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
+        self._publisher = Publisher(topic, classifier.identity["version"]) if topic else None
+        self._settings = settings
+        self._images = ImageReader(settings.max_image_bytes)
+        self._page = load_page()
+        self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
+            "/": {"GET": self._describe, "POST": self._classify_and_publish},
+            "/health": {"GET": self._health},
+            "/species": {"GET": self._species},
+            "/openapi.json": {"GET": self._openapi},
+        }
+
+    def __call__(self, request: Request) -> Response:
+        """The response to any request; errors become error documents, never a traceback."""
+        started = perf_counter()
+        try:
+            answer = self._dispatch(request)
+        except FlowersError as error:
+            answer = refuse(error)
+        except Exception:
+            logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
+            answer = refuse(SurroundingsError("INTERNAL", "The classifier failed. The fault is logged."))
+        _drain(request)
+        elapsed = round((perf_counter() - started) * 1000, 1)
+        response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
+        self._log(request, answer, response, elapsed)
+        return response
+
+    def _dispatch(self, request: Request) -> Answer:
+        methods = self._routes.get(request.path)
+        if methods is None:
+            raise InputError("NOT_FOUND", f"Nothing is at this path. There are {', '.join(self._routes)}.")
+        allowed = ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
+        if request.method == "OPTIONS":
+            return Answer(None, 204, {"Allow": ", ".join(allowed), **self._preflight(allowed)})
+        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            refused = refuse(InputError("METHOD_NOT_ALLOWED", f"Use {' or '.join(methods)} here."))
+            return refused._replace(headers={"Allow": ", ".join(allowed)})
+        return handler(request)
+
+    def _describe(self, request: Request) -> Answer:
+        if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
+            return Answer(self._page.text, headers={**self._page.headers, "Vary": "Accept"})
+        description = {
+            "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
+            "model": self._classifier.identity,
+            "paths": list(self._routes),
+        }
+        return Answer(description, headers={"Vary": "Accept"})
+
+    def _health(self, _: Request) -> Answer:
+        return Answer({"status": "ok", "model": self._classifier.identity})
+
+    def _species(self, _: Request) -> Answer:
+        return Answer({"species": self._classifier.species()})
+
+    def _openapi(self, _: Request) -> Answer:
+        document: dict[str, Any] = json.loads(_OPENAPI.read_text(encoding="utf-8"))
+        top = document["components"]["parameters"]["top"]["schema"]
+        top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
+        document["components"]["parameters"]["lang"]["schema"]["default"] = self._settings.default_language
+        return Answer(document)
+
+    def _classify_and_publish(self, request: Request) -> Answer:
+        answer = self._classify(request)
+        if self._publisher and isinstance(answer.body, Mapping):
+            self._publisher.publish(answer.body)
+        return answer
+
+    def _classify(self, request: Request) -> Answer:
+        wishes = self._wishes(request)
+        images = self._images.read(request)
+        if isinstance(images, ObjectAddress):
+            return self._classify_stored(images, wishes)
+        if len(images) == 1:
+            try:
+                document = self._classify_sent(images[0], wishes)
+            except FlowersError as error:
+                return refuse(error, refusal(error, images[0]))
+            return Answer(document, timing=document["timing_ms"])
+        results: list[ResultDocument | ErrorDocument] = []
+        timing = NOTHING_TIMED
+        for data in images:
+            try:
+                document = self._classify_sent(data, wishes)
+            except FlowersError as error:
+                results.append(refusal(error, data))
+            else:
+                results.append(document)
+                timing = _sum(timing, document["timing_ms"])
+        return Answer({"results": results}, timing=timing)
+
+    def _classify_sent(self, data: bytes, wishes: _Wishes) -> ResultDocument:
+        document = self._classifier.classify(data, wishes.top, wishes.language, heatmaps=wishes.heatmaps)
+        if self._archive:
+            self._archive.keep(data, without_heatmaps(document))
+        return document
+
+    def _classify_stored(self, address: ObjectAddress, wishes: _Wishes) -> Answer:
+        source, data = Source(address.uri), None
+        try:
+            if address.bucket not in self._settings.allowed_buckets:
+                raise InputError(
+                    "BUCKET_NOT_ALLOWED",
+                    f"The bucket {address.bucket} may not be read through this endpoint. Send the image's bytes.",
+                )
+            stored = self._storage().look_up(address)
+            if stored is None:
+                raise _not_found(address)
+            source = Source(address.uri, str(stored.generation), stored.size)
+            self._classifier.check_size(stored.size)
+            try:
+                data = self._storage().read(stored, self._settings.max_image_bytes)
+            except ObjectMissingError:
+                raise _not_found(address) from None
+            document = self._classifier.classify(data, wishes.top, wishes.language, source, wishes.heatmaps)
+        except FlowersError as error:
+            if isinstance(error, SurroundingsError) and error.__cause__:
+                logger.warning("%s (%s)", error.message, error.__cause__)
+            return refuse(error, refusal(error, data, source))
+        return Answer(document, timing=document["timing_ms"])
+
+    def _wishes(self, request: Request) -> _Wishes:
+        if not request.query_string:
+            return _NO_WISHES
+        top, language, heatmap = (request.args.get(name) for name in ("top", "lang", "heatmap"))
+        most = len(self._classifier.model.card.labels)
+        if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
+            raise InputError("INVALID_PARAMETER", f"top should be a whole number from 1 to {most}.")
+        if language is not None and language not in LANGUAGES:
+            raise InputError("INVALID_PARAMETER", f"lang should be one of {', '.join(LANGUAGES)}.")
+        if heatmap not in (None, "0", "1"):
+            raise InputError("INVALID_PARAMETER", "heatmap should be 1 or 0.")
+        return _Wishes(None if top is None else int(top), language, heatmap == "1")
+
+    def _preflight(self, allowed: list[str]) -> dict[str, str]:
+        if self._settings.cors_allow_origin is None:
+            return {}
+        return {
+            "Access-Control-Allow-Methods": ", ".join(allowed),
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "3600",
+        }
+
+    def _log(self, request: Request, answer: Answer, response: Response, elapsed: float) -> None:
+        level = logging.ERROR if answer.code >= 500 else logging.INFO
+        fields = {
+            "httpRequest": {
+                "requestMethod": request.method,
+                "requestUrl": request.path,
+                "status": response.status_code,
+                "latency": f"{elapsed / 1000:.4f}s",
+                "responseSize": str(response.content_length),
+                "userAgent": request.user_agent.string,
+            },
+            **_trace(request),
+        }
+        message = f"{request.method} {request.path} {response.status_code} {answer.reason}".rstrip()
+        logger.log(level, message, extra={"fields": fields})
+
+
+def _trace(request: Request) -> dict[str, str]:
+    return trace_fields(request.headers.get("X-Cloud-Trace-Context"))
+
+
+def _not_found(address: ObjectAddress) -> InputError:
+    return InputError("NOT_FOUND", f"There is no object {address.uri}.")
+
+
+def _sum(one: Timing, other: Timing) -> Timing:
+    return {
+        "decode": one["decode"] + other["decode"],
+        "inference": one["inference"] + other["inference"],
+        "total": one["total"] + other["total"],
+    }

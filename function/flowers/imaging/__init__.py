@@ -1,0 +1,1 @@
+"""Turn the bytes of an image into the pixels that the model sees."""

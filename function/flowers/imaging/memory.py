@@ -1,0 +1,66 @@
+"""Semaphores counted in bytes or pixels: they bound the memory of images, however many requests run at once."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import InputError, SurroundingsError
+
+WAIT_SECONDS = 10.0
+
+
+class Budget:
+    """At most `total` units are reserved at any time. First come, first served, so that no large image starves."""
+
+    def __init__(self, total: int, wait_seconds: float = WAIT_SECONDS) -> None:
+        self.total = total
+        self._wait_seconds = wait_seconds
+        self._free = total
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def reserve(self, units: int) -> Iterator[None]:
+        """Holds `units` (at most `total`) while the block runs.
+
+        Raises `SurroundingsError` (UNAVAILABLE) when they do not become free within the waiting time.
+        """
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            try:
+                ready = self._changed.wait_for(
+                    lambda: self._queue[0] is ticket and units <= self._free, self._wait_seconds
+                )
+                if not ready:
+                    raise SurroundingsError("UNAVAILABLE", "Too many large images at once. Try again in a few seconds.")
+                self._free -= units
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += units
+                self._changed.notify_all()
+
+
+class PixelBudget(Budget):
+    """A budget of decoded pixels."""
+
+    @contextmanager
+    def reserve(self, units: int) -> Iterator[None]:
+        """Holds `units` pixels while the block runs.
+
+        Raises `InputError` (IMAGE_TOO_LARGE) when they can never fit, and as `Budget.reserve` does.
+        """
+        if units > self.total:
+            raise InputError(
+                "IMAGE_TOO_LARGE",
+                f"Decoding this image takes {units:,} pixels; {self.total:,} is the most here. "
+                "Send a smaller picture, or a baseline JPEG, which is decoded at a fraction of its size.",
+            )
+        with super().reserve(units):
+            yield

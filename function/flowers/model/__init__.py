@@ -1,0 +1,1 @@
+"""Load the model, run it and read its outputs."""

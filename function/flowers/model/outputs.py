@@ -1,0 +1,62 @@
+"""Turn the model's outputs into calibrated candidates and heat maps."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..documents import Heatmap
+from ..imaging.crop import Box
+
+_HEATMAP_DECIMALS = 3
+
+
+class Candidate(NamedTuple):
+    """A class, its place among the model's labels, and the probability, 0..1, that the photo shows it."""
+
+    class_index: int
+    label: str
+    confidence: float
+
+
+def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """The softmax of `logits` [..., C] divided by `temperature` (> 0).
+
+    Temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - np.maximum.reduce(scaled, axis=-1, keepdims=True))
+    shares: NDArray[np.float64] = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
+    return shares
+
+
+def top_candidates(
+    logits: NDArray[np.float32], labels: tuple[str, ...], temperature: float, count: int
+) -> list[Candidate]:
+    """The `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
+    shares = probabilities(logits, temperature)
+    best: list[int] = (-shares).argsort(kind="stable")[:count].tolist()
+    return [Candidate(index, labels[index], float(shares[index])) for index in best]
+
+
+def heatmap(class_map: NDArray[np.float32], area: Box) -> Heatmap:
+    """The document of one class's map [h, w] that covers `area` of the upright photo, in its pixels.
+
+    0 stands for no evidence, or evidence against the class, and 1 for the strongest evidence in this map. What speaks
+    against a class is left out as in Grad-CAM (R. Selvaraju et al., ICCV 2017). A class that nothing in the photo
+    speaks for has zeros only.
+
+    Class activation maps: B. Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016. They are
+    exact here: the model applies its head before the pooling, so that the mean of a class's map is that class's logit.
+    """
+    evidence = np.maximum(class_map.astype(np.float64), 0)
+    strongest = evidence.max()
+    values = np.round(evidence / strongest if strongest > 0 else evidence, _HEATMAP_DECIMALS)
+    height, width = values.shape
+    left, top, right, bottom = (round(edge, 1) for edge in area)
+    return {
+        "width": width,
+        "height": height,
+        "values": values.ravel().tolist(),
+        "area": {"left": left, "top": top, "right": right, "bottom": bottom},
+    }

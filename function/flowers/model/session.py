@@ -1,0 +1,180 @@
+"""The ONNX model: the one module that imports onnxruntime."""
+
+import json
+import logging
+import math
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cloud.objects import ObjectAddress
+from ..imaging.crop import InputRule
+from .file import ModelError, ModelFile, read_model
+
+# onnxruntime otherwise sends usage data to its maker, from a thread that is started by the import and that a forked
+# worker hangs on at its end (its Privacy.md documents the variable).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
+
+__all__ = ["Model", "ModelCard", "ModelError", "Output"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class ModelCard(NamedTuple):
+    """What the model file says of itself in its metadata properties.
+
+    `temperature` (> 0) divides the logits before the softmax; below `reject_below` (0..1) of confidence a photo shows
+    none of the species; `accuracy` holds measured figures by name; `sha256` is the file's.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    labels: tuple[str, ...]
+    input_rule: InputRule
+    temperature: float
+    reject_below: float
+    training_data: str
+    accuracy: dict[str, Any]
+
+
+class Output(NamedTuple):
+    """`logits` float32 [N, C], and `class_maps` float32 [N, h, w, C] or None where the model has none."""
+
+    logits: NDArray[np.float32]
+    class_maps: NDArray[np.float32] | None
+
+
+def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
+    """The card in a model's metadata. Raises `ModelError` saying which property is not by the contract."""
+
+    def read(key: str, parse: Callable[[str], T], wanted: str, valid: Callable[[T], bool]) -> T:
+        try:
+            value = parse(properties[key])
+            if valid(value):
+                return value
+        except (KeyError, TypeError, ValueError):
+            pass
+        raise ModelError(
+            f"the metadata property {key} is {properties.get(key, 'missing')!r}, but should be {wanted}. "
+            "Export the model with `python -m export`."
+        )
+
+    height, width = read(
+        "input_size",
+        json.loads,
+        "[height, width]",
+        lambda size: len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size),
+    )
+    resize: dict[str, Any] = {"fraction": 1.0} | read(
+        "resize", json.loads, '{"mode": "crop" or "stretch", "fraction": above 0, up to 1}', _is_resize
+    )
+    return ModelCard(
+        name=read("name", str, "a name", bool),
+        version=read("version", str, "a version", bool),
+        sha256=sha256,
+        labels=tuple(read("labels", json.loads, "a JSON list of different names", _are_labels)),
+        input_rule=InputRule(height, width, resize["mode"], resize["fraction"]),
+        temperature=read("temperature", float, "a number above 0", lambda value: 0 < value < math.inf),
+        reject_below=read("reject_below", float, "a number from 0 to 1", lambda value: 0 <= value <= 1),
+        training_data=read("training_data", str, "a text", lambda _: True),
+        accuracy=read("accuracy", json.loads, "a JSON object", lambda value: isinstance(value, dict)),
+    )
+
+
+def _is_resize(rule: dict[str, Any]) -> bool:
+    return rule["mode"] in ("crop", "stretch") and 0 < rule.get("fraction", 1.0) <= 1
+
+
+def _are_labels(labels: Any) -> bool:
+    names = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    return names and 0 < len(labels) == len(set(labels))
+
+
+def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads burn a core for a second after each call.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def inferences_at_once(threads: int) -> int:
+    """How many inferences of so many threads keep this process's share of the processors busy.
+
+    More would only push each other's weights and pixels out of the caches. functions-framework starts `WORKERS`
+    processes.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors // (threads * int(os.environ.get("WORKERS", "1"))))
+
+
+class Model:
+    """An image classifier, made once at start and shared by all threads.
+
+    functions-framework loads the function in gunicorn's master and then forks. A session of one thread survives that; a
+    pool of threads neither runs in the child nor ends there. So the session is made with one thread, and a forked
+    process that wants more makes its own.
+    """
+
+    def __init__(self, file: ModelFile, threads: int = 1) -> None:
+        """Makes a session of a file that was read, for `threads` threads an inference.
+
+        Raises `ModelError` when the file is damaged, no ONNX model, or not by the contract.
+        """
+        path, data, sha256 = file
+        self._turns = threading.Semaphore(inferences_at_once(threads))
+        try:
+            self._session = _session(data, threads=1)
+        except Exception as error:  # onnxruntime's errors share no class of their own
+            raise ModelError(f"cannot load the model {path}: {error}") from error
+        self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, sha256)
+        outputs = self._check(path)
+        self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
+        if "class_maps" not in outputs:
+            logger.info("the model %s has no class_maps: it cannot say where in a photo the evidence lies", path)
+        if threads > 1:
+
+            def make_pool() -> None:
+                self._session = _session(data, threads)
+
+            os.register_at_fork(after_in_child=make_pool)
+
+    @classmethod
+    def load(cls, file: Path | ObjectAddress, threads: int = 1) -> "Model":
+        """The model in a file or an object. Raises `ModelError` also when that is missing or out of reach."""
+        return cls(read_model(file), threads)
+
+    def _check(self, path: str) -> list[str]:
+        """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""
+        card, inputs = self.card, self._session.get_inputs()
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        if [image.name for image in inputs] != ["image"] or "logits" not in outputs:
+            raise ModelError(f"the model {path} should have one input `image` and the output `logits`")
+        size, wanted = inputs[0].shape, (card.input_rule.height, card.input_rule.width, 3)
+        fits = len(size) == 4 and all(
+            not isinstance(have, int) or have == want for have, want in zip(size[1:], wanted, strict=True)
+        )
+        if inputs[0].type != "tensor(uint8)" or not fits:
+            raise ModelError(
+                f"the input `image` of {path} is {inputs[0].type} {size}, but should be uint8 [N, *{wanted}]"
+            )
+        if outputs["logits"][-1] != len(card.labels):
+            raise ModelError(f"the model {path} has {outputs['logits'][-1]} outputs, but {len(card.labels)} labels")
+        return list(outputs)
+
+    def run(self, pixels: NDArray[np.uint8]) -> Output:
+        """Logits and class maps of upright pixels, uint8 [N, H, W, 3] RGB. Safe to call from many threads."""
+        with self._turns:
+            logits, *maps = self._session.run(self._wanted, {"image": pixels})
+        return Output(logits, maps[0] if maps else None)

@@ -1,0 +1,1 @@
+"""Decide, write, archive and publish the documents of images."""
