@@ -8,7 +8,7 @@ PEERS = litert litserve bentoml fastapi
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud test test-browser test-export test-soak test-load test-backfill infra-test \
-    lint bench bench-backfill profile load sizing scale export backfill-source backfill-image plan deploy smoke
+    lint bench bench-backfill profile load capacity export backfill-source backfill-image plan deploy smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -35,8 +35,8 @@ test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
 	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
 
-test-load: .venv/load/ready ## run the short load test, and sizing as it is called
-	.venv/load/bin/python -m pytest tests/bench/load/test_load.py tests/bench/sizing/test_sizing.py -s
+test-load: .venv/load/ready ## run the short load test
+	.venv/load/bin/python -m pytest tests/bench/load/test_load.py -s
 
 bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images, killed half way, and while uploads arrive
 	PYTHONPATH=function .venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
@@ -52,11 +52,8 @@ infra-test: .venv/infra/ready .venv/checkov/ready ## test the deployment: terraf
 load: .venv/load/ready ## load a function and report: make load [URL=https://…] [PROFILE=ramp] [PEAK=500]
 	.venv/load/bin/python -m tests.bench.load $(if $(URL),--url $(URL)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(RATE),--rate $(RATE)) $(if $(PEAK),--peak $(PEAK)) $(if $(MINUTES),--minutes $(MINUTES))
 
-sizing: .venv/load/ready ## size and cost for your numbers: make sizing [IMAGES_PER_DAY=50000] [PEAK=20] [LATENCY_MS=500] …
-	.venv/load/bin/python -m tests.bench.sizing $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(MEASURE),--measure)
-
-scale: .venv/test/ready ## simulate 10^4 to 10^9 images a day, and write the tables of infra/SCALE.md
-	.venv/test/bin/python -m tests.bench.scale
+capacity: .venv/test/ready ## recommend a size, with its cost: make capacity [IMAGES_PER_DAY=50000] [PEAK=20] [WRITE=1] [MEASURE=1] …
+	.venv/test/bin/python -m tests.bench.capacity $(foreach name,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES,$(if $($(name)),--$(shell echo $(name) | tr A-Z_ a-z-) $($(name)))) $(if $(WRITE),--write) $(if $(MEASURE),--measure)
 
 plan: ## show what a deployment would change: make plan STATE_BUCKET=my-project-terraform-state
 	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))

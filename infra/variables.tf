@@ -111,7 +111,7 @@ variable "delete_images_on_destroy" {
   nullable    = false
 }
 
-# The defaults are what `make sizing` recommends for its usual numbers.
+# The defaults are what `make capacity` recommends for its usual numbers.
 variable "http" {
   description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
   type = object({
@@ -317,7 +317,7 @@ variable "streaming" {
   nullable    = false
 }
 
-# The defaults are what `make sizing` recommends for its usual numbers.
+# The defaults are what `make capacity` recommends for its usual numbers.
 variable "upload" {
   description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
   type = object({

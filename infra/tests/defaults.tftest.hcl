@@ -103,7 +103,7 @@ run "nothing_but_project_and_region" {
       function.service_config[0].available_memory == "2Gi" && function.service_config[0].available_cpu == "1" &&
       function.service_config[0].min_instance_count == 0
     ]) && google_cloudfunctions2_function.http.service_config[0].max_instance_count == 6 && google_cloudfunctions2_function.upload.service_config[0].max_instance_count == 3
-    error_message = "An instance should take 8 requests with as many threads, one cpu and 2 GiB; idle, none should run, and no more than `make sizing` recommends."
+    error_message = "An instance should take 8 requests with as many threads, one cpu and 2 GiB; idle, none should run, and no more than `make capacity` recommends."
   }
   assert {
     condition     = google_cloudfunctions2_function.http.service_config[0].service_account_email == "http@" && google_cloudfunctions2_function.upload.service_config[0].service_account_email == "upload@"

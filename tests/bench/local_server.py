@@ -1,21 +1,20 @@
-"""A function on this machine, as one instance of Cloud Run would serve it; and the memory of one."""
+"""Serve the function on this machine as one instance of Cloud Run would, and watch its memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import psutil
+from threading import Event, Thread
 
 from tests.bench.cpu_limit import limit_cpu, remove_limit
 from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 _START_SECONDS = 60.0
+_SAMPLE_SECONDS = 0.05
 
 
 @contextmanager
 def serving(log: Path, threads: int, cpus: float) -> Iterator[tuple[str, ServerProcess]]:
-    """`classify_http` with `threads` threads, held to `cpus` processors; its address and process, once it serves."""
+    """Serve `classify_http` with `threads` threads on `cpus` CPUs; yield its address and process once it answers."""
     port = free_port()
     server = ServerProcess(framework("classify_http", port), log, surroundings(THREADS=str(threads)))
     try:
@@ -28,22 +27,31 @@ def serving(log: Path, threads: int, cpus: float) -> Iterator[tuple[str, ServerP
         remove_limit(server.process.pid)
 
 
-def processes_behind(url: str) -> list[psutil.Process]:
-    """The processes on this machine that listen at `url`; none where it is elsewhere or another user's."""
-    address = urlsplit(url)
-    if address.hostname not in ("localhost", "127.0.0.1"):
-        return []
-    with suppress(psutil.AccessDenied):
-        found = psutil.net_connections("tcp")
-        pids = {each.pid for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == address.port}
-        return [psutil.Process(pid) for pid in pids if pid]
-    return []
-
-
-def memory_mib(processes: list[psutil.Process]) -> float:
-    """Their memory in RAM, MiB; what they share is counted once (PSS). 0 where they have ended."""
-    total = 0
+def memory_mib(processes: Sequence[int]) -> float:
+    """Return the memory of processes in MiB, with shared pages counted once (PSS). An ended process has none."""
+    kilobytes = 0
     for process in processes:
-        with suppress(psutil.Error):
-            total += process.memory_full_info().pss
-    return total / 2**20
+        with suppress(OSError):
+            text = Path(f"/proc/{process}/smaps_rollup").read_text()
+            kilobytes += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return kilobytes / 1024
+
+
+class PeakMemory:
+    """Watch the memory of processes while the block runs; `mib` is the largest value seen."""
+
+    def __init__(self, processes: Sequence[int]) -> None:
+        self._processes, self._end, self.mib = processes, Event(), memory_mib(processes)
+        self._thread = Thread(target=self._watch)
+
+    def __enter__(self) -> "PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(_SAMPLE_SECONDS):
+            self.mib = max(self.mib, memory_mib(self._processes))

@@ -18,10 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 import psutil
@@ -31,7 +32,7 @@ from tests.bench.deployed import deployed
 from tests.bench.load.answers import Sample, faults
 from tests.bench.load.plan import PROFILES, Plan, plan
 from tests.bench.load.report import Run, write_report
-from tests.bench.local_server import memory_mib, processes_behind, serving
+from tests.bench.local_server import memory_mib, serving
 from tests.bench.photos_by_size import Size, photos
 from tests.smoke import photo_headers
 
@@ -104,9 +105,21 @@ def _keep(samples: list[Sample], environment: Environment, started: float) -> No
     environment.events.request.add_listener(add)
 
 
+def _processes_behind(url: str) -> list[int]:
+    """Return the processes on this machine that listen at `url`; none for another machine or user."""
+    address = urlsplit(url)
+    if address.hostname not in ("localhost", "127.0.0.1"):
+        return []
+    with suppress(psutil.AccessDenied):
+        found = psutil.net_connections("tcp")
+        listening = [each for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == address.port]
+        return list({each.pid for each in listening if each.pid})
+    return []
+
+
 def _watch(samples: list[Sample], memory: list[tuple[float, float]], url: str, started: float) -> None:
     """Notes the memory of a local server each second, and says now and then how it goes."""
-    processes, second = processes_behind(url), 0
+    processes, second = _processes_behind(url), 0
     while True:
         if processes:
             memory.append((time.time() - started, memory_mib(processes)))
