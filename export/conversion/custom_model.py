@@ -1,9 +1,9 @@
 """The way of a model from elsewhere: read, check, convert, prove, quantize where that loses nothing, and deliver."""
 
 import re
-from argparse import Namespace
+import unicodedata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,6 +30,7 @@ from .convert import convert
 from .deliver import deliver, destination
 from .labels import Labels, read_labels, require_count
 from .metadata import Metadata, Resize, read_metadata, save, write_metadata
+from .options import ConvertOptions, QuantizeOptions, SourceOptions, VerifyOptions
 from .preprocessing import choose, spread
 from .quantize import quantize
 from .scale import SCALES, Scale
@@ -38,30 +39,29 @@ from .source_model import SourceModel, load_source
 MOST_COMPARED = 500
 LEAST_TO_JUDGE_INT8 = 100
 
-T = TypeVar("T")
 
-
-def convert_own(arguments: Namespace, build: Path) -> None:
+def convert_custom(options: ConvertOptions, build: Path) -> None:
     """`python -m export convert --model …`: from the source model to the delivered file, int8 where its bounds hold.
 
     What is made on the way, and the report, stay in `build/NAME-VERSION/`. Raises `ExportError`.
     """
-    to = destination(_required(arguments.out, "--out: where the ONNX file goes"))
-    labels_file = _required(arguments.labels, "--labels: a JSON list, a JSON map from class id to label, or text lines")
-    source, model = _load(arguments)
-    orders = read_labels(labels_file)
-    require_count(orders[0], model.classes, labels_file)
-    rule = InputRule(*model.size, arguments.resize, 1.0)
-    data = load_class_folders(arguments.data, orders[0]) if arguments.data else None
-    scale, labels = _choice(arguments, model, orders, data, rule)
+    to = destination(options.out)
+    if options.labels is None:
+        raise ExportError("missing --labels: a JSON list, a JSON map from class id to label, or text lines")
+    source, model = _load(options)
+    orders = read_labels(options.labels)
+    require_count(orders[0], model.classes, options.labels)
+    rule = InputRule(*model.size, options.resize, 1.0)
+    data = load_class_folders(options.data, orders[0]) if options.data else None
+    scale, labels = _choice(options, model, orders, data, rule)
     metadata = Metadata(
-        _named(arguments.name or source.name, "--name"),
-        _named(arguments.version or source.version, "--version"),
+        _valid(options.name, "--name") if options.name else _derived(source.name),
+        _valid(options.version, "--version") if options.version else _derived(source.version),
         labels.names,
         model.size,
-        Resize(arguments.resize),
+        Resize(options.resize),
         "not told",
-        reject_below=arguments.threshold,
+        reject_below=options.threshold,
     )
     folder = build / re.sub(r"[^\w.-]", "_", f"{metadata.name}-{metadata.version}")
     float_file = folder / "float.onnx"
@@ -69,8 +69,8 @@ def convert_own(arguments: Namespace, build: Path) -> None:
     _require_servable(float_file)
     print(_described(model, scale, metadata))
 
-    if data and labels != orders[0]:
-        data = load_class_folders(arguments.data, labels)
+    if options.data and labels != orders[0]:
+        data = load_class_folders(options.data, labels)
     pixels = _pixels(data, float_file, model)
     bounds = compare_with_tensorflow(model, scale, float_file, pixels)
     require(bounds)
@@ -82,12 +82,12 @@ def convert_own(arguments: Namespace, build: Path) -> None:
     print(f"{figures['why']}\nwrote {deliver(served, to)}, and the report {folder / 'verification.json'}")
 
 
-def quantize_own(arguments: Namespace) -> None:
+def quantize_custom(options: QuantizeOptions) -> None:
     """`python -m export quantize --model FLOAT.onnx --data FOLDER --out …`: int8 where its bounds hold."""
-    to = destination(_required(arguments.out, "--out: where the ONNX file goes"))
-    float_file = Path(arguments.model)
+    to = destination(options.out)
+    float_file = Path(options.model)
     _require_servable(float_file)
-    data = _data_of(float_file, arguments)
+    data = _data_of(float_file, options)
     if data is None:
         raise ExportError("missing --data: a folder of <class>/*.jpg to calibrate and to measure with")
     served, figures = _quantized_if_good(float_file, data)
@@ -96,18 +96,18 @@ def quantize_own(arguments: Namespace) -> None:
     print(f"{figures['why']}\nwrote {deliver(served, to)}")
 
 
-def verify_own(arguments: Namespace) -> None:
+def verify_custom(options: VerifyOptions) -> None:
     """`python -m export verify --model SOURCE --served FILE.onnx`: whether a served file answers as its source does.
 
     A float file to 1e-4; an int8 file names 98 % alike. Raises `VerificationError` naming what does not hold.
     """
-    served_file: Path = _required(arguments.served, "--served: the ONNX file to compare with")
-    _, model = _load(arguments)
+    served_file = options.served
+    _, model = _load(options)
     _require_servable(served_file)
-    scale = arguments.scale or model.expects
+    scale = options.scale or model.expects
     if scale is None:
-        raise ExportError(_scale_missing(arguments.model))
-    pixels = _pixels(_data_of(served_file, arguments), served_file, model)
+        raise ExportError(_scale_missing(options.model))
+    pixels = _pixels(_data_of(served_file, options), served_file, model)
     bounds = compare_with_tensorflow(model, scale, served_file, pixels)
     if any(constant.data_type == onnx.TensorProto.INT8 for constant in onnx.load(served_file).graph.initializer):
         bounds = [Bound("TensorFlow and int8: same top-1", bounds[1].value, least=0.98)]
@@ -116,22 +116,22 @@ def verify_own(arguments: Namespace) -> None:
     require(bounds)
 
 
-def _required(value: T | None, what: str) -> T:
-    if value is None:
-        raise ExportError(f"missing {what}")
-    return value
+def _load(options: SourceOptions) -> tuple[SourceModel, AdaptedModel]:
+    source = load_source(options.model, options.mlflow_store)
+    return source, adapt(source, options.input_size)
 
 
-def _load(arguments: Namespace) -> tuple[SourceModel, AdaptedModel]:
-    source = load_source(arguments.model, arguments.mlflow_store)
-    return source, adapt(source, arguments.input_size)
-
-
-def _named(text: str, option: str) -> str:
-    """A name or version that fits an object's metadata, a header and a log. Raises `ExportError`."""
+def _valid(text: str, option: str) -> str:
+    """Return a name or version that fits an object's metadata, a header and a log. Raise `ExportError`."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,99}", text):
         raise ExportError(f"{option} {text!r}: should be letters, digits, and . _ + - or spaces between")
     return text
+
+
+def _derived(text: str) -> str:
+    """Return a valid name that is as near to `text`, which nobody chose, as can be."""
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", letters).strip("-._+")[:100] or "model"
 
 
 def _scale_missing(model: str) -> str:
@@ -143,24 +143,24 @@ def _scale_missing(model: str) -> str:
 
 
 def _choice(
-    arguments: Namespace, model: AdaptedModel, orders: list[Labels], data: Dataset | None, rule: InputRule
+    options: ConvertOptions, model: AdaptedModel, orders: list[Labels], data: Dataset | None, rule: InputRule
 ) -> tuple[Scale, Labels]:
     """What was said, what the model shows, or what the photographs tell. Raises `ExportError` where nothing does."""
-    scale: Scale | None = arguments.scale or model.expects
-    order = arguments.label_order if len(orders) > 1 else None
+    scale: Scale | None = options.scale or model.expects
+    order = options.label_order if len(orders) > 1 else None
     if data:
         return choose(model, scale, order, orders, data, rule)
     if scale is None:
-        raise ExportError(_scale_missing(arguments.model))
+        raise ExportError(_scale_missing(options.model))
     if len(orders) > 1 and order is None:
         raise ExportError(
-            f"the ids of {arguments.labels} are in another order as numbers ({orders[1].folders[0]}, "
+            f"the ids of {options.labels} are in another order as numbers ({orders[1].folders[0]}, "
             f"{orders[1].folders[1]}, …) than as texts ({orders[0].folders[0]}, {orders[0].folders[1]}, …). Keras's "
             "image_dataset_from_directory sorts class folders as texts: --label-order text. Where the outputs were "
             "numbered by the ids: --label-order numeric. Or give --data FOLDER to measure it."
         )
-    if arguments.scale and model.expects and arguments.scale != model.expects:
-        print(f"note: the model's first layers are made for pixels of the scale {model.expects}, not {arguments.scale}")
+    if options.scale and model.expects and options.scale != model.expects:
+        print(f"note: the model's first layers are made for pixels of the scale {model.expects}, not {options.scale}")
     return scale, next(labels for labels in orders if order in (None, labels.order))
 
 
@@ -185,16 +185,16 @@ def _described(model: AdaptedModel, scale: Scale, metadata: Metadata) -> str:
     )
 
 
-def _data_of(file: Path, arguments: Namespace) -> Dataset | None:
+def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | None:
     """The photographs of --data with the labels of a converted file; --labels tells how ids name their folders."""
-    if arguments.data is None:
+    if options.data is None:
         return None
     names = Model.load(file).card.labels
-    orders = read_labels(arguments.labels) if arguments.labels else [Labels(names, names)]
+    orders = read_labels(options.labels) if options.labels else [Labels(names, names)]
     fitting = [labels for labels in orders if labels.names == names]
     if not fitting:
-        raise ExportError(f"{arguments.labels} has other labels than {file}")
-    return load_class_folders(arguments.data, fitting[0])
+        raise ExportError(f"{options.labels} has other labels than {file}")
+    return load_class_folders(options.data, fitting[0])
 
 
 def _require_servable(file: Path) -> None:

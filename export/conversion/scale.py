@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import tensorflow as tf  # for the types alone: the commands list the scales without its slow import
 
-Scale = Literal["raw", "0..1", "-1..1", "imagenet"]
+Scale = Literal["raw", "0..1", "-1..1", "imagenet", "caffe"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
+# What the command line takes: the scales, and names for those that a shell or argparse may misread.
+SCALE_NAMES: dict[str, Scale] = {**{scale: scale for scale in SCALES}, "unit": "0..1", "symmetric": "-1..1"}
 # Keras's preprocess_input of the mode "torch": the ImageNet statistics that PyTorch's models are trained with, too.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+# Keras's preprocess_input of the mode "caffe", as of VGG and ResNet: blue, green, red, less the mean of ImageNet.
+CAFFE_MEAN = (103.939, 116.779, 123.68)
 # Values of this size, and no larger, are what networks are trained on.
 _NORMALIZED = 20.0
 _RESCALING = ("Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "Identity", "Cast", "BiasAdd")
@@ -26,6 +30,8 @@ def scaled(pixels: "tf.Tensor", scale: Scale) -> "tf.Tensor":
         return pixels / 127.5 - 1
     if scale == "imagenet":
         return (pixels / 255 - IMAGENET_MEAN) / IMAGENET_DEVIATION
+    if scale == "caffe":
+        return pixels[..., ::-1] - CAFFE_MEAN
     return pixels
 
 

@@ -11,7 +11,7 @@ import keras
 import onnx
 import tensorflow as tf
 
-from export.__main__ import INPUT_SIZE, KERAS_MODEL, SCALE
+from export.bundled import INPUT_SIZE, KERAS_MODEL, SCALE
 from export.conversion.adapt import adapt
 from export.conversion.convert import convert
 from export.conversion.metadata import read_metadata

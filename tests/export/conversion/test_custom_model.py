@@ -242,6 +242,22 @@ def test_options_that_do_not_fit_are_told_before_anything_is_written(
     assert not Path("m.onnx").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("keras_model (1).keras", "keras_model-1"),
+        ("clasificación.keras", "clasificacion"),
+        (f"{'x' * 120}.keras", "x" * 100),
+        ("花.keras", "model"),
+    ],
+)
+def test_name_of_any_file_becomes_a_valid_one(own: Own, run: Run, tmp_path: Path, file: str, name: str) -> None:
+    shutil.copy(own.model, tmp_path / file)
+    words = ("--labels", own.labels, "--scale", "raw", "--label-order", "numeric", "--out", tmp_path / "m.onnx")
+    run("convert", "--model", tmp_path / file, *words)
+    assert Model.load(tmp_path / "m.onnx").card.name == name
+
+
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan", "half"])
 def test_a_threshold_that_is_no_confidence_is_refused(own: Own, run: Run, threshold: str) -> None:
     with pytest.raises(SystemExit, match="2"):

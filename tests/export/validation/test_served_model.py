@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.__main__ import KERAS_MODEL, REPORTS, SCALE
+from export.bundled import KERAS_MODEL, REPORTS, SCALE
 from export.conversion.adapt import adapt
 from export.conversion.source_model import load_source
 from export.serving import SERVED_MODEL, Model, pixels_of

@@ -1,0 +1,119 @@
+"""The words after `python -m export`, as typed options."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import get_args
+
+from .bundled import BUILD, DATA, STEPS, BundledOptions
+from .conversion.labels import Order
+from .conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
+from .conversion.scale import SCALE_NAMES
+from .errors import ExportError
+
+Options = BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
+CUSTOM: dict[str, type[ConvertOptions | QuantizeOptions | VerifyOptions]] = {
+    "convert": ConvertOptions,
+    "quantize": QuantizeOptions,
+    "verify": VerifyOptions,
+}
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError
+    return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, width = (int(side) for side in text.lower().split("x"))
+    if min(height, width) < 1:
+        raise ValueError
+    return height, width
+
+
+def _add_custom_options(command: argparse.ArgumentParser, name: str) -> None:
+    """Add the options of a model from elsewhere: what cannot be read off the model."""
+    custom = command.add_argument_group("a model of your own")
+    takes = (
+        "float ONNX file" if name == "quantize" else ".keras, .h5, SavedModel or MLflow folder, or models:/NAME/VERSION"
+    )
+    custom.add_argument("--model", help=f"{takes}; without it, the bundled model")
+    custom.add_argument("--labels", type=Path, help="JSON list or map, or text lines")
+    if name == "verify":
+        custom.add_argument("--served", type=Path, help="ONNX file to compare with the model")
+    else:
+        custom.add_argument("--out", help="folder, file .onnx, or gs://bucket/models/NAME/VERSION/")
+    if name != "quantize":
+        custom.add_argument("--mlflow-store", type=Path, help="file store of models:/… (mlruns)")
+        custom.add_argument("--input-size", type=_size, metavar="HEIGHTxWIDTH", help="if the model takes any size")
+        custom.add_argument(
+            "--scale",
+            choices=list(SCALE_NAMES),
+            help="what the pixel values 0..255 became in training (unit: 0..1, symmetric: -1..1)",
+        )
+        custom.add_argument("--signature", help="signature of a SavedModel, if it has several")
+        custom.add_argument("--output", help="output of the model that has the classes' scores, if it has several")
+    if name == "convert":
+        custom.add_argument("--label-order", choices=get_args(Order), help="how the ids of a map of labels were sorted")
+        custom.add_argument("--resize", choices=("stretch", "crop"), help="how photos became that size (stretch)")
+        custom.add_argument("--name", help="quoted by every result (the file's name)")
+        custom.add_argument("--version", help="quoted by every result (the beginning of the file's digest)")
+        custom.add_argument("--threshold", type=_share, help="confidence, 0..1, below which a photo is rejected (0)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Train, convert, quantize, evaluate, verify and describe the model that the function serves.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_, description) in STEPS.items():
+        command = commands.add_parser(
+            name,
+            help=description,
+            description=description,
+            # The defaults are those of the option classes.
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+        )
+        command.add_argument(
+            "--data",
+            type=Path,
+            help=f"folder of train/, valid/ and classes.json ({DATA}); for a model of your own, of class folders",
+        )
+        if name == "train":
+            command.add_argument("--checkpoints", type=Path, help=f"where each epoch leaves its state ({BUILD}/…)")
+        if name in CUSTOM:
+            _add_custom_options(command, name)
+    return parser
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Write `--scale -1..1` as `--scale=-1..1`: argparse takes a word that begins with a dash for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--scale" and word in SCALE_NAMES:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def parse(words: Sequence[str]) -> tuple[str, Options]:
+    """Return the command and its options. Raise `ExportError` if one is missing or does not belong to it."""
+    values = vars(_parser().parse_args(_joined(words)))
+    command = values.pop("command")
+    if "scale" in values:
+        values["scale"] = SCALE_NAMES[values["scale"]]
+    custom = "model" in values
+    kind = CUSTOM[command] if custom else BundledOptions
+    strange = sorted(values.keys() - {field.name for field in fields(kind)})
+    if strange:
+        raise ExportError(f"--{strange[0].replace('_', '-')} belongs to a model of your own: give it as --model")
+    for field in fields(kind):
+        if field.default is MISSING and field.name not in values:
+            raise ExportError(f"missing --{field.name}: see python -m export {command} --help")
+    return command, kind(**values)

@@ -1,0 +1,82 @@
+"""Every documented value of every option passes the real command line."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.bundled import STEPS, BundledOptions
+from export.command_line import parse
+from export.conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
+from export.errors import ExportError
+
+MODEL = ("--model", "m.keras")
+CONVERT = ("convert", *MODEL, "--out", "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (("--scale", "raw"), "scale", "raw"),
+        (("--scale", "0..1"), "scale", "0..1"),
+        (("--scale", "-1..1"), "scale", "-1..1"),
+        (("--scale=-1..1",), "scale", "-1..1"),
+        (("--scale", "unit"), "scale", "0..1"),
+        (("--scale", "symmetric"), "scale", "-1..1"),
+        (("--scale", "imagenet"), "scale", "imagenet"),
+        (("--scale", "caffe"), "scale", "caffe"),
+        (("--label-order", "text"), "label_order", "text"),
+        (("--label-order", "numeric"), "label_order", "numeric"),
+        (("--resize", "stretch"), "resize", "stretch"),
+        (("--resize", "crop"), "resize", "crop"),
+        (("--input-size", "224x180"), "input_size", (224, 180)),
+        (("--name", "my roses"), "name", "my roses"),
+        (("--version", "3"), "version", "3"),
+        (("--threshold", "0.5"), "threshold", 0.5),
+        (("--labels", "l.txt"), "labels", Path("l.txt")),
+        (("--data", "photos"), "data", Path("photos")),
+        (("--signature", "serve"), "signature", "serve"),
+        (("--output", "scores"), "output", "scores"),
+        (("--mlflow-store", "runs"), "mlflow_store", Path("runs")),
+    ],
+)
+def test_convert_option_as_documented_is_accepted(words: tuple[str, ...], field: str, value: Any) -> None:
+    _, options = parse((*CONVERT, *words))
+    assert options == ConvertOptions("m.keras", out="m.onnx", **{field: value})
+
+
+def test_verify_and_quantize_options_are_accepted() -> None:
+    assert parse(("verify", *MODEL, "--served", "m.onnx", "--scale", "-1..1"))[1] == VerifyOptions(
+        "m.keras", scale="-1..1", served=Path("m.onnx")
+    )
+    assert parse(("quantize", *MODEL, "--data", "p", "--out", "o"))[1] == QuantizeOptions(
+        model="m.keras", data=Path("p"), out="o"
+    )
+
+
+@pytest.mark.parametrize("command", STEPS)
+def test_bundled_command_without_options_is_accepted(command: str) -> None:
+    assert parse((command,)) == (command, BundledOptions())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("convert", *MODEL), "missing --out"),
+        (("verify", *MODEL), "missing --served"),
+        (("quantize", *MODEL, "--out", "o"), "missing --data"),
+        (("convert", "--labels", "l.txt"), "--labels belongs to a model of your own"),
+    ],
+)
+def test_missing_or_stray_option_is_named(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ExportError, match=message):
+        parse(words)
+
+
+def test_every_option_field_is_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, kind in (("convert", ConvertOptions), ("quantize", QuantizeOptions), ("verify", VerifyOptions)):
+        with pytest.raises(SystemExit):
+            parse((command, "--help"))
+        helped = capsys.readouterr().out
+        assert [field.name for field in fields(kind) if f"--{field.name.replace('_', '-')}" not in helped] == []
