@@ -37,7 +37,7 @@ SENT_ALONG = Source()
 
 
 def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> ImageDocument:
-    return {
+    document: ImageDocument = {
         "uri": source.uri,
         "generation": source.generation,
         "format": facts.format,
@@ -46,6 +46,9 @@ def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> Im
         "bytes": source.size if data is None else len(data),
         "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
     }
+    if facts.truncated:
+        document["truncated"] = True
+    return document
 
 
 def _milliseconds(start: float, end: float) -> float:

@@ -50,6 +50,7 @@ class ImageDocument(TypedDict):
     """The image: where it came from, and what it is as far as known. `width` and `height` in pixels, upright.
 
     For an object in a bucket, `sha256` is None where it was refused unread, `bytes` too where it was not even found.
+    `truncated` is there, and true, for a JPEG that was classified although its last rows are missing.
     """
 
     uri: str | None
@@ -59,6 +60,7 @@ class ImageDocument(TypedDict):
     height: int | None
     bytes: int | None
     sha256: str | None
+    truncated: NotRequired[bool]
 
 
 class ModelDocument(TypedDict):

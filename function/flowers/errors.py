@@ -33,11 +33,12 @@ CODES: dict[Reason, tuple[int, str]] = {
 
 
 class ImageFacts(NamedTuple):
-    """What is known of an image so far: its format, and its size in pixels as seen upright."""
+    """What is known of an image so far: its format, its size in pixels as seen upright, whether its end is missing."""
 
     format: str | None = None
     width: int | None = None
     height: int | None = None
+    truncated: bool = False
 
 
 class FlowersError(Exception):

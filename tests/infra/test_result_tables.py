@@ -15,6 +15,8 @@ COLUMNS: list[dict[str, Any]] = json.loads((INFRA / "result_schema.json").read_t
 SCALARS = {str: "STRING", bool: "BOOLEAN", int: "INTEGER", float: "FLOAT"}
 # JSON has no type for a moment: `document.timestamp` writes it as text, and BigQuery reads that as what it is.
 MOMENTS = {"classified_at"}
+# Heat maps are only in answers over HTTP, for those who ask for them.
+HTTP_ONLY = {"heatmap", "heatmap_absent"}
 
 
 def _column(name: str, hint: Any) -> dict[str, Any]:
@@ -31,9 +33,8 @@ def _column(name: str, hint: Any) -> dict[str, Any]:
 
 
 def _columns(document: Any) -> list[dict[str, Any]]:
-    # What may be absent is in answers over HTTP alone, where it was asked for: heat maps.
     hints = get_type_hints(document)
-    return [_column(name, hint) for name, hint in hints.items() if name in document.__required_keys__]
+    return [_column(name, hint) for name, hint in hints.items() if name not in HTTP_ONLY]
 
 
 def _undescribed(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""The image formats: what they are called, and how each is recognised by its first bytes."""
+"""Name the image formats, and detect each from its first bytes."""
 
-# Each format's usual ending and media type.
+# Each format's usual extension and media type.
 MEDIA_TYPES = {
     "JPEG": (".jpg", "image/jpeg"),
     "PNG": (".png", "image/png"),
@@ -17,9 +17,41 @@ IMAGE_ENDINGS = (
     *(".jpeg", ".jpe", ".jfif", ".tif", ".heif", ".hif"),
 )
 
+# Pictures of other kinds that people send, by their first bytes.
+_OTHER_KINDS = (
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"8BPS", "a Photoshop document (PSD)"),
+    (b"gimp xcf", "a GIMP document (XCF)"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"FUJIFILMCCD-RAW", "a raw photograph (RAF)"),
+    (b"FOVb", "a raw photograph (X3F)"),
+    (b"IIRO", "a raw photograph (ORF)"),
+    (b"IIRS", "a raw photograph (ORF)"),
+    (b"MMOR", "a raw photograph (ORF)"),
+    (b"IIU\0", "a raw photograph (RW2)"),
+    (b"\0MRM", "a raw photograph (MRW)"),
+)
+_OTHER_BRANDS = {
+    b"crx ": "a raw photograph (CR3)",
+    b"jxl ": "JPEG XL",
+    b"jp2 ": "JPEG 2000",
+    b"qt  ": "a video",
+    b"isom": "a video",
+    b"mp41": "a video",
+    b"mp42": "a video",
+}
+
 
 def sniff(data: bytes) -> str | None:
-    """The format (one of `FORMATS`) that the first bytes announce, or None."""
+    """Return the format (one of `FORMATS`) that the first bytes announce, or None."""
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -28,7 +60,7 @@ def sniff(data: bytes) -> str | None:
         return "GIF"
     if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124):
         return "BMP"
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")) and data[8:11] != b"CR\2":
         return "TIFF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
@@ -39,4 +71,19 @@ def sniff(data: bytes) -> str | None:
             return "AVIF"
         if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
             return "HEIF"
+    return None
+
+
+def unsupported_kind(data: bytes) -> str | None:
+    """Name what a file of another kind is, or return None for what is no picture that people send."""
+    for start, kind in _OTHER_KINDS:
+        if data.startswith(start):
+            return kind
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return "a raw photograph (CR2)"
+    if data[4:8] == b"ftyp":
+        return _OTHER_BRANDS.get(data[8:12])
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<svg") or (head.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in head):
+        return "a drawing (SVG)"
     return None

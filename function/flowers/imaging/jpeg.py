@@ -1,0 +1,148 @@
+"""Read JPEG files marker by marker, exactly as libjpeg does."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..errors import InputError
+
+_SOS, _APP1, _APP2, _APP14, _COM = 0xDA, 0xE1, 0xE2, 0xEE, 0xFE
+_STANDALONE = {0x01, *range(0xD0, 0xD8)}  # TEM and RSTn have no length
+_SKIPPED = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}  # tables, which libjpeg checks
+_METADATA = {*range(0xE0, 0xF0), _COM}
+_DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_PROGRESSIVE = {0xC2, 0xCA}
+_OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.fromkeys(
+    (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"
+)
+# Progressive files have about ten scans. Each costs a pass over the whole picture, however few its bytes are.
+_MAX_SCANS = 100
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
+
+
+class Segment(NamedTuple):
+    """A marker with its parameters, and where both start and end."""
+
+    marker: int
+    body: bytes
+    start: int
+    end: int
+
+
+class Frame(NamedTuple):
+    """The picture that a JPEG file holds.
+
+    `whole` says that libjpeg holds all of its coefficients, whatever size it decodes to. `scan` is where the first scan
+    starts.
+    """
+
+    width: int
+    height: int
+    components: int
+    process: int
+    whole: bool
+    scan: int
+    exif: bytes
+    icc: bytes
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments up to the first scan, as libjpeg's `next_marker` finds them.
+
+    Raises `IndexError` or `ValueError` when the file ends before.
+    """
+    at = 2
+    while True:
+        start = at = data.index(0xFF, at)
+        while data[at] == 0xFF:  # fill bytes
+            at += 1
+        marker = data[at]
+        at += 1
+        if marker == 0 or marker in _STANDALONE:
+            continue
+        if at + 2 > len(data):
+            raise IndexError
+        length = int.from_bytes(data[at : at + 2], "big")
+        if length < 2 and marker in _METADATA:
+            length = 2
+        if length < 2 or at + length > len(data):
+            raise ValueError(f"segment {marker:02X} has {length} bytes")
+        yield Segment(marker, data[at + 2 : at + length], start, at + length)
+        if marker == _SOS:
+            return
+        at += length
+
+
+def read_frame(data: bytes) -> Frame:
+    """Return the frame that libjpeg will decode.
+
+    Raises `InputError` (UNSUPPORTED_FORMAT) for a kind of JPEG that it cannot decode, and errors of any class for a
+    broken file.
+    """
+    frame: Segment | None = None
+    exif, profile = b"", {}
+    for segment in segments(data):
+        marker, body = segment.marker, segment.body
+        if marker == _APP1 and body.startswith(b"Exif\0\0") and not exif:
+            exif = body
+        elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+            profile[body[12]] = body
+        elif marker in _DECODED or marker in _OTHER_KINDS:
+            if frame:
+                raise ValueError("two frames")
+            _check_kind(marker, body)
+            frame = segment
+        elif marker not in _SKIPPED | _METADATA | {_SOS}:
+            raise ValueError(f"unknown marker {marker:02X}")
+    if frame is None:
+        raise ValueError("a scan before its frame")
+    height, width = int.from_bytes(frame.body[1:3], "big"), int.from_bytes(frame.body[3:5], "big")
+    components = frame.body[5]
+    several_scans = frame.marker in _PROGRESSIVE or segment.body[0] != components
+    if several_scans and data.count(b"\xff\xda", segment.start) > _MAX_SCANS:
+        raise ValueError(f"more than {_MAX_SCANS} scans")
+    icc = _whole_profile(profile)
+    return Frame(width, height, components, frame.marker, several_scans, segment.start, exif, icc)
+
+
+def _check_kind(marker: int, body: bytes) -> None:
+    kind = _OTHER_KINDS.get(marker) or (f"{body[0]}-bit" if body[0] != 8 else "")
+    if not kind and body[5] not in (1, 3, 4):
+        kind = f"{body[5]}-channel"
+    if kind:
+        raise InputError(
+            "UNSUPPORTED_FORMAT", f"This is a {kind} JPEG, which is not supported. Save it as an 8-bit baseline JPEG."
+        )
+
+
+def _whole_profile(parts: dict[int, bytes]) -> bytes:
+    ordered = [parts[number] for number in sorted(parts)]
+    if not ordered or ordered[0][13] != len(ordered):
+        return b""
+    return b"".join(part[14:] for part in ordered)
+
+
+def without_metadata(data: bytes) -> bytes:
+    """Return the file without its comments and application segments, save Adobe's, which names the colours."""
+    kept, at = [data[:2]], 2
+    for segment in segments(data):
+        if segment.marker in _METADATA and not (segment.marker == _APP14 and segment.body.startswith(b"Adobe")):
+            at = segment.end
+            continue
+        kept.append(data[at : segment.end])
+        at = segment.end
+    kept.append(data[at:])
+    return b"".join(kept)
+
+
+def is_finely_known(data: bytes, frame: Frame) -> bool:
+    """Tell whether the complete scans of a truncated file give every coefficient to within one bit."""
+    known: dict[tuple[int, int], int] = {}
+    markers = [match.start() for match in _MARKER.finditer(data, frame.scan)]
+    for start in markers[:-1]:  # a scan is complete when another marker follows
+        if data[start + 1] == _SOS:
+            body = data[start + 4 : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
+            first, last, bits = body[-3], body[-2], body[-1] & 15
+            for component in body[1 : 1 + 2 * body[0] : 2]:
+                known.update({(component, index): bits for index in range(first, last + 1)})
+    return len(known) == 64 * frame.components and max(known.values()) <= 1
