@@ -91,7 +91,7 @@ variable "model_path" {
 }
 
 variable "pixel_budget" {
-  description = "PIXEL_BUDGET: decoded pixels in flight at once in an instance; a pixel takes 5 to 20 bytes of memory."
+  description = "PIXEL_BUDGET: pixels that decoding holds at once in an instance; a pixel takes 4 to 16 bytes of memory."
   type        = number
   default     = null
 

@@ -101,8 +101,8 @@ class Settings:
     top_k: int = 5
     default_language: str = "en"
     max_image_bytes: int = 32 * 1024 * 1024
-    max_image_pixels: int = 100_000_000
-    pixel_budget: int = 50_000_000
+    max_image_pixels: int = 250_000_000
+    pixel_budget: int = 52_000_000
     reject_below: float | None = None
     result_suffix: str = ".json"
     result_bucket: str | None = None

@@ -54,7 +54,7 @@ GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
     "TOP_K": ("top_k", 5, {"1": 1, "102": 102}),
     "DEFAULT_LANGUAGE": ("default_language", "en", {"en": "en", "es": "es"}),
     "MAX_IMAGE_BYTES": ("max_image_bytes", 32 * 1024 * 1024, {"1": 1, "1048576": 1_048_576}),
-    "MAX_IMAGE_PIXELS": ("max_image_pixels", 100_000_000, {"1": 1, "12000000": 12_000_000}),
+    "MAX_IMAGE_PIXELS": ("max_image_pixels", 250_000_000, {"1": 1, "12000000": 12_000_000}),
     "REJECT_BELOW": ("reject_below", None, {"0": 0.0, "0.25": 0.25, "1": 1.0, "1e-3": 0.001}),
     "CORS_ALLOW_ORIGIN": ("cors_allow_origin", None, {"*": "*", "https://flowers.example": "https://flowers.example"}),
     "LOG_LEVEL": ("log_level", "INFO", {"DEBUG": "DEBUG", "WARNING": "WARNING", "ERROR": "ERROR"}),
