@@ -261,7 +261,7 @@ the model commercially should judge what the data set's collection for research 
 ## Limits
 
 - It knows these kinds and no others: another flower is often taken for the nearest one, sometimes with confidence.
-- Where a class is a genus or a group of hybrids, the answer is no finer than that (`species.json` says which).
+- Where a class is a genus or a group of hybrids, the answer is no finer than that (`rank` says which).
 - Some labels of the data set are slips; the catalogue's names correct them where the photographs are clear.
 - Garden photographs of whole flowers in daylight, mostly from Europe and North America; seedlings, fruits, herbarium sheets and
   drawings were never seen.

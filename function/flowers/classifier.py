@@ -148,8 +148,9 @@ class Classifier:
         return {
             "label": candidate.label,
             "scientific_name": species["scientific_name"],
-            "name": species["names"]["es"] if language == "es" else species["names"]["en"],
+            "name": species["names"][language],
             "confidence": round(candidate.confidence, 4),
+            "family": species["family"],
         }
 
 

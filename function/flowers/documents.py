@@ -43,6 +43,7 @@ class Prediction(TypedDict):
     scientific_name: str | None
     name: str
     confidence: float
+    family: str | None
     heatmap: NotRequired[Heatmap]
 
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from .cloud.objects import BUCKET_NAME, ObjectAddress
 from .imaging.formats import IMAGE_ENDINGS
+from .model.species import LANGUAGES
 
-LANGUAGES = ("en", "es")
 BUNDLED_MODEL = Path(__file__).parent / "model" / "flowers.onnx"
 
 # https://cloud.google.com/pubsub/docs/create-topic#resource_names (2026); old projects have their domain in their ID.

@@ -45,6 +45,12 @@ class Service(NamedTuple):
                 document = json.load(error)
         return document
 
+    def species(self) -> list[dict[str, Any]]:
+        """Return the species that the function knows."""
+        with urllib.request.urlopen(f"{self.url}species") as response:
+            species: list[dict[str, Any]] = json.load(response)["species"]
+        return species
+
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Service]:

@@ -57,18 +57,52 @@ def test_both_languages_say_the_same_things(page: Page) -> None:
     assert keys[0] == keys[1]
 
 
-def test_the_species_are_listed_and_found_by_any_of_their_names(page: Page) -> None:
+def test_the_species_are_listed_and_found_by_any_of_their_names(page: Page, service: Service) -> None:
     listed = page.locator("#species-list li")
     page.locator("#species summary").click()
-    expect(page.locator("#species summary")).to_have_text("The 102 flowers I know")
-    expect(listed).to_have_count(102)
-    for wanted in ("passion", "PASSIFLORA", "flor de la pasion", " pasión "):
+    count = len(service.species())
+    expect(page.locator("#species summary")).to_have_text(f"The {count} flowers I know")
+    expect(listed).to_have_count(count)
+    for wanted in ("passion", "PASSIFLORA", "flor de la pasion", " pasión ", "passifloraceae"):
         page.get_by_label("Find a flower").fill(wanted)
         expect(listed).to_have_count(1)
-        expect(listed).to_contain_text("passion flower")
-        expect(page.locator("#found")).to_have_text("1 of 102")
+        expect(listed).to_have_text("passion flower Passiflora genus")
+        expect(page.locator("#found")).to_have_text(f"1 of {count}")
     page.get_by_label("Find a flower").fill("zzz")
-    expect(page.locator("#found")).to_have_text("0 of 102")
+    expect(page.locator("#found")).to_have_text(f"0 of {count}")
+
+
+@pytest.mark.parametrize(
+    ("language", "family", "genus", "group"),
+    [
+        (
+            "en",
+            "Family Rosaceae",
+            "a genus: the name stands for several species",
+            "a group: the name stands for several similar kinds",
+        ),
+        (
+            "es",
+            "Familia Rosaceae",
+            "un género: el nombre abarca varias especies",
+            "un grupo: el nombre abarca varias especies parecidas",
+        ),
+    ],
+)
+def test_answer_shows_family_rank_and_taxon(
+    visit: Visit, service: Service, rose: bytes, language: str, family: str, genus: str, group: str
+) -> None:
+    page = visit.open(f"?lang={language}")
+    document = service.ask(rose)
+    document["species"].update(family="Rosaceae", rank="genus", inaturalist_taxon_id=53438)
+    page.route("**/?*", lambda route: route.fulfill(json=document))
+    choose(page, ("rose.jpg", rose))
+    expect(page.locator(".plant").first).to_have_text(f"{family} · {genus}")
+    expect(page.locator("#taxon")).to_have_attribute("href", "https://www.inaturalist.org/taxa/53438")
+    document["species"].update(rank="group", inaturalist_taxon_id=None)
+    choose(page, ("daisy.jpg", rose))
+    expect(page.locator(".plant")).to_have_text(f"{family} · {group}")
+    expect(page.locator("#taxon")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["rose.jpg", "it's a $(touch x) `rose`.jpg", HOSTILE + ".jpg", 'a "b" \\ c.jpg', "-"])
@@ -128,7 +162,7 @@ def test_it_works_by_keyboard_alone(page: Page, rose: bytes) -> None:
     page.keyboard.press("Enter")
     press_until("#filter")
     page.keyboard.type("sunflower")
-    expect(page.locator("#found")).to_have_text(re.compile("^[12] of 102"))
+    expect(page.locator("#found")).to_have_text(re.compile(r"^[12] of \d+$"))
     press_until("[data-language=en]", "Shift+Tab")
 
 
@@ -136,8 +170,14 @@ def hostile(document: dict[str, Any]) -> dict[str, Any]:
     """The document with HTML in all of its texts."""
     for prediction in document["predictions"]:
         prediction.update(label=HOSTILE, name=HOSTILE, scientific_name=HOSTILE)
-    document["species"] = {"label": HOSTILE, "scientific_name": HOSTILE, "names": {"en": HOSTILE, "es": HOSTILE}}
+    document["species"] = hostile_species()
     return document
+
+
+def hostile_species() -> dict[str, Any]:
+    """A species with HTML in all of its facts."""
+    texts = dict.fromkeys(("label", "scientific_name", "rank", "family", "order", "inaturalist_taxon_id"), HOSTILE)
+    return {**texts, "names": {"en": HOSTILE, "es": HOSTILE}}
 
 
 def expect_no_html(page: Page) -> None:
@@ -172,8 +212,7 @@ def test_a_label_or_an_error_message_is_never_html(page: Page, service: Service,
 
 def test_a_species_of_the_list_is_never_html(visit: Visit, service: Service) -> None:
     page = visit.open()
-    species = [{"label": HOSTILE, "scientific_name": HOSTILE, "names": {"en": HOSTILE, "es": HOSTILE}}]
-    page.route("**/species", lambda route: route.fulfill(json={"species": species}))
+    page.route("**/species", lambda route: route.fulfill(json={"species": [hostile_species()]}))
     page.reload()
     expect(page.locator("#species-list li")).to_have_text(f"{HOSTILE} {HOSTILE}")
     expect_no_html(page)

@@ -99,9 +99,9 @@ def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
 
 @pytest.mark.bundled_model
 def test_the_maps_of_an_answer_are_those_whose_means_are_the_logits(client: FlaskClient, jpeg: bytes) -> None:
-    reply = post(client, jpeg, query="heatmap=1&top=102")
-
     model = Model.load(BUNDLED_MODEL)
+    reply = post(client, jpeg, query=f"heatmap=1&top={len(model.card.labels)}")
+
     decoded = decode(jpeg, model.card.input_rule, 10**6, PixelBudget(10**6))
     output = model.run(decoded.pixels[np.newaxis])
     assert output.class_maps is not None
@@ -132,7 +132,7 @@ def test_a_class_that_nothing_speaks_for_has_an_empty_map(value: float) -> None:
 def test_nobody_gets_heat_maps_who_did_not_ask(client: FlaskClient, jpeg: bytes) -> None:
     plain, refused, asked = (post(client, jpeg, query=query) for query in ("", "heatmap=0", "heatmap=1"))
     assert set(plain.document) == set(refused.document) == set(asked.document)
-    keys = {"label", "scientific_name", "name", "confidence"}
+    keys = {"label", "scientific_name", "name", "confidence", "family"}
     assert all(set(prediction) == keys for reply in (plain, refused) for prediction in reply.document["predictions"])
     assert all(set(prediction) == keys | {"heatmap"} for prediction in asked.document["predictions"])
     for prediction in asked.document["predictions"]:

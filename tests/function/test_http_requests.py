@@ -141,7 +141,8 @@ def test_top_says_how_many_predictions_there_are(client: FlaskClient, jpeg: byte
 @pytest.mark.bundled_model
 def test_lang_names_the_predictions_in_that_language(client: FlaskClient, jpeg: bytes) -> None:
     names = {species["label"]: species["names"] for species in ask(client, "GET", "/species").document["species"]}
-    for query, language in (("", "en"), ("lang=en&top=102", "en"), ("lang=es&top=102", "es")):
+    every = f"top={len(names)}"
+    for query, language in (("", "en"), (f"lang=en&{every}", "en"), (f"lang=es&{every}", "es")):
         found = predictions(post(client, jpeg, query=query))
         assert [prediction["name"] for prediction in found] == [names[p["label"]][language] for p in found]
     assert any(name["en"] != name["es"] for name in names.values())

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 
@@ -12,6 +12,7 @@ from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA, ErrorDocument, ImageD
 from tests.infra.conftest import INFRA
 
 COLUMNS: list[dict[str, Any]] = json.loads((INFRA / "result_schema.json").read_text(encoding="utf-8"))
+LANGUAGES = ("en", "es")  # BigQuery ignores the names in any other language
 SCALARS = {str: "STRING", bool: "BOOLEAN", int: "INTEGER", float: "FLOAT"}
 # JSON has no type for a moment: `document.timestamp` writes it as text, and BigQuery reads that as what it is.
 MOMENTS = {"classified_at"}
@@ -21,7 +22,9 @@ HTTP_ONLY = {"heatmap", "heatmap_absent"}
 
 def _column(name: str, hint: Any) -> dict[str, Any]:
     """The column that holds a field of a document."""
-    if get_origin(hint) is UnionType:
+    if hint == dict[str, str]:
+        return {"name": name, "type": "RECORD", "fields": [{"name": key, "type": "STRING"} for key in LANGUAGES]}
+    if get_origin(hint) in (UnionType, Union):
         (hint,) = set(get_args(hint)) - {NoneType}
     if get_origin(hint) is list:
         return {**_column(name, get_args(hint)[0]), "mode": "REPEATED"}
@@ -65,11 +68,25 @@ def _result(image: ImageDocument, label: str, classified_at: str) -> ResultDocum
     return {
         "schema": RESULT_SCHEMA,
         "identified": True,
-        "species": {"label": label, "scientific_name": "Rosa", "names": {"en": label, "es": "rosa"}},
+        "species": {
+            "label": label,
+            "scientific_name": "Rosa",
+            "names": {"en": label, "es": "rosa"},
+            "rank": "genus",
+            "family": "Rosaceae",
+            "order": "Rosales",
+            "inaturalist_taxon_id": 53438,
+        },
         "confidence": 0.9,
         "predictions": [
-            {"label": label, "scientific_name": "Rosa", "name": label, "confidence": 0.9},
-            {"label": "canna lily", "scientific_name": "Canna", "name": "canna lily", "confidence": 0.1},
+            {"label": label, "scientific_name": "Rosa", "name": label, "confidence": 0.9, "family": "Rosaceae"},
+            {
+                "label": "canna lily",
+                "scientific_name": "Canna",
+                "name": "canna lily",
+                "confidence": 0.1,
+                "family": "Cannaceae",
+            },
         ],
         "image": image,
         "model": {"name": "flowers", "version": "1.0.0", "sha256": "cd" * 32},

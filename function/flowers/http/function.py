@@ -16,9 +16,10 @@ from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..documents import ErrorDocument, ResultDocument, Timing, without_heatmaps
 from ..errors import FlowersError, InputError, SurroundingsError
 from ..log import trace_fields
+from ..model.species import LANGUAGES
 from ..results.archive import Archive
 from ..results.publisher import Publisher
-from ..settings import LANGUAGES, Settings
+from ..settings import Settings
 from .page import load_page
 from .requests import ImageReader
 from .responses import NOTHING_TIMED, Answer, refuse, respond
@@ -130,7 +131,9 @@ class HttpFunction:
         document: dict[str, Any] = json.loads(_OPENAPI.read_text(encoding="utf-8"))
         top = document["components"]["parameters"]["top"]["schema"]
         top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
-        document["components"]["parameters"]["lang"]["schema"]["default"] = self._settings.default_language
+        lang = document["components"]["parameters"]["lang"]["schema"]
+        lang["enum"], lang["default"] = LANGUAGES, self._settings.default_language
+        document["components"]["schemas"]["Species"]["properties"]["names"]["required"] = LANGUAGES
         return Answer(document)
 
     def _classify_and_publish(self, request: Request) -> Answer:

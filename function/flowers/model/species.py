@@ -1,35 +1,56 @@
-"""The species catalogue: scientific and common names of the labels it knows."""
+"""Know the species: the facts about each label, and its common names in every language.
+
+`species.json` holds the facts. `names/<language>.json` holds the common names: another language is another file.
+"""
 
 import json
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, Literal, TypedDict
 
-_FILE = Path(__file__).parent / "species.json"
+_FOLDER = Path(__file__).parent
+_NAMES = _FOLDER / "names"
 
-
-class Names(TypedDict):
-    """Common names by language."""
-
-    en: str
-    es: str
+LANGUAGES = tuple(sorted(file.stem for file in _NAMES.glob("*.json")))
 
 
 class Species(TypedDict):
-    """A species, or a genus where the class is a genus or a group of hybrids."""
+    """A class of the model: a species, a genus, or a group of similar kinds, as `rank` says.
+
+    `names` are common names by language. `inaturalist_taxon_id` is None if no taxon holds just this class; the other
+    facts are None if the label is not in the catalogue.
+    """
 
     label: str
     scientific_name: str | None
-    names: Names
+    names: dict[str, str]
+    rank: Literal["species", "hybrid", "genus", "group"] | None
+    family: str | None
+    order: str | None
+    inaturalist_taxon_id: int | None
 
 
 class Catalogue:
-    """Finds a label's species. A label that it does not know is its own name."""
+    """Find a label's species. An unknown label is its own name."""
 
-    def __init__(self, path: Path = _FILE) -> None:
-        entries: list[Species] = json.loads(path.read_text(encoding="utf-8"))
-        self._species = {entry["label"]: entry for entry in entries}
+    def __init__(self) -> None:
+        self._facts = {entry["label"]: entry for entry in _read(_FOLDER / "species.json")}
+        self._names: dict[str, dict[str, str]] = {
+            language: _read(_NAMES / f"{language}.json") for language in LANGUAGES
+        }
 
     def find(self, label: str) -> Species:
-        """The species of a model's label."""
-        known = self._species.get(label)
-        return known or {"label": label, "scientific_name": None, "names": {"en": label, "es": label}}
+        """Return the species of a model's label."""
+        facts = self._facts.get(label, {})
+        return {
+            "label": label,
+            "scientific_name": facts.get("scientific_name"),
+            "names": {language: names.get(label, label) for language, names in self._names.items()},
+            "rank": facts.get("rank"),
+            "family": facts.get("family"),
+            "order": facts.get("order"),
+            "inaturalist_taxon_id": facts.get("inaturalist_taxon_id"),
+        }
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))

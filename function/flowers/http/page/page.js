@@ -167,6 +167,7 @@ function showResult() {
   const words = identified
     ? [
         make("p", { className: "scientific" }, make("i", { lang: "la" }, best.scientific_name ?? "")),
+        ...plant(current.result.species),
         make("p", { className: "sure" }, make("strong", {}, sureness(best.confidence)), " · ", percent(best.confidence)),
         bar(best.confidence),
         make("p", { className: "hint" }, meaning(best.confidence)),
@@ -176,6 +177,23 @@ function showResult() {
   const list = make("ol", { className: "candidates" });
   predictions.forEach((prediction, index) => list.append(make("li", {}, candidate(prediction, index))));
   find("words").replaceChildren(verdict, ...words, title, list);
+}
+
+/** The family, how fine the answer is, and a link to the taxon, as far as they are known. */
+function plant({ family, rank, inaturalist_taxon_id: taxon }) {
+  const words = [family && say("family", { family }), rankText("rankHints", rank)].filter(Boolean);
+  const facts = words.length ? [make("p", { className: "plant" }, words.join(" · "))] : [];
+  if (Number.isInteger(taxon)) {
+    const address = `https://www.inaturalist.org/taxa/${taxon}`;
+    const link = make("a", { id: "taxon", href: address, target: "_blank", rel: "noreferrer" }, say("taxon"));
+    facts.push(make("p", { className: "plant" }, link));
+  }
+  return facts;
+}
+
+function rankText(table, rank) {
+  const texts = TEXTS[language][table];
+  return Object.hasOwn(texts, rank) ? texts[rank] : "";
 }
 
 function meaning(confidence) {
@@ -260,19 +278,20 @@ async function loadSpecies() {
 function showSpecies() {
   const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const wanted = plain(find("filter").value.trim());
-  const other = language === "en" ? "es" : "en";
   const named = species.map((each) => ({ ...each, name: each.names[language] }));
   const found = named
-    .filter(({ label, name, names, scientific_name: scientific }) =>
-      [label, name, names[other], scientific ?? ""].some((text) => plain(text).includes(wanted)),
+    .filter(({ label, names, scientific_name: scientific, family }) =>
+      [label, ...Object.values(names), scientific ?? "", family ?? ""].some((text) => plain(text).includes(wanted)),
     )
     .sort((one, two) => one.name.localeCompare(two.name, language));
   find("species-title").textContent = species.length ? say("species", { count: species.length }) : say("speciesLoading");
   find("found").textContent = speciesFailed ? say("speciesFailed") : say("found", { found: found.length, all: species.length });
   find("species-list").replaceChildren(
-    ...found.map(({ name, scientific_name: scientific }) =>
-      make("li", {}, make("span", {}, name), " ", make("i", { lang: "la" }, scientific ?? "")),
-    ),
+    ...found.map(({ name, scientific_name: scientific, rank }) => {
+      const grade = rankText("ranks", rank);
+      const words = [make("span", {}, name), " ", make("i", { lang: "la" }, scientific ?? "")];
+      return make("li", {}, ...words, ...(grade ? [" ", make("small", {}, grade)] : []));
+    }),
   );
 }
 
