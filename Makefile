@@ -21,19 +21,19 @@ local-cloud: .venv/test/ready ## the upload path on this machine: a bucket, the 
 	@.venv/test/bin/python -m tests.local_cloud start
 
 test: .venv/test/ready ## run the tests that need no TensorFlow
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/function/backfill
 
 test-browser: .venv/browser/ready ## run the tests of the page in Chromium, where one is installed
 	.venv/browser/bin/python -m pytest tests/browser
 
 test-backfill: .venv/backfill/ready ## run the tests of the backfill (installs Apache Beam)
-	.venv/backfill/bin/python -m pytest tests/backfill
+	.venv/backfill/bin/python -m pytest tests/function/backfill
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
 
 test-soak: .venv/test/ready ## run the long tests: thousands of uploads, memory watched
-	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/backfill -m soak -s
+	.venv/test/bin/python -m pytest --ignore=tests/export --ignore=tests/browser --ignore=tests/infra --ignore=tests/function/backfill -m soak -s
 
 test-load: .venv/load/ready ## run the short load test
 	.venv/load/bin/python -m pytest tests/bench/load/test_load.py -s
@@ -94,7 +94,7 @@ tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .ven
 
 .venv/serve/ready: function/requirements.txt
 .venv/test/ready: function/requirements.txt tests/requirements.txt
-.venv/backfill/ready: function/backfill/requirements.txt tests/backfill/requirements.txt
+.venv/backfill/ready: function/backfill/requirements.txt tests/function/backfill/requirements.txt
 .venv/browser/ready: function/requirements.txt tests/requirements.txt tests/browser/requirements.txt
 .venv/load/ready: function/requirements.txt tests/requirements.txt tests/bench/load/requirements.txt
 .venv/infra/ready: function/requirements.txt tests/requirements.txt tests/infra/requirements.txt
@@ -109,7 +109,7 @@ $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/speed/requireme
 .venv/infra/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/infra/requirements.txt
 .venv/checkov/ready: REQUIREMENTS = -r tests/infra/checkov.txt
 .venv/test/ready: REQUIREMENTS = -r tests/requirements.txt
-.venv/backfill/ready: REQUIREMENTS = -r tests/backfill/requirements.txt
+.venv/backfill/ready: REQUIREMENTS = -r tests/function/backfill/requirements.txt
 .venv/browser/ready: REQUIREMENTS = -r tests/requirements.txt -r tests/browser/requirements.txt
 .venv/export/ready: REQUIREMENTS = -r export/requirements.txt -r tests/requirements.txt
 .venv/bench/ready: REQUIREMENTS = -r tests/bench/speed/requirements/runner.txt

@@ -6,7 +6,7 @@ import pytest
 
 from flowers.model.session import Model
 from flowers.settings import BUNDLED_MODEL
-from tests.server_process import MAIN
+from tests.support.paths import MAIN
 
 REPORT = MAIN.parents[1] / "export" / "reports" / "evaluation.json"
 

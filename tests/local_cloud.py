@@ -18,8 +18,8 @@ from pathlib import Path
 
 from google.cloud import storage
 
-from tests.emulated_cloud import EmulatedStorage, binary_event, description, post_event
-from tests.server_process import framework, free_port
+from tests.support.emulated_cloud import EmulatedStorage, binary_event, description, post_event
+from tests.support.server_process import framework, free_port
 
 BUCKET = "garden"
 STORAGE_PORT = 9023

@@ -23,7 +23,7 @@ from google.auth.transport.requests import Request
 from google.cloud import storage
 from google.oauth2 import id_token
 
-from tests.drawn_flower import draw_flower, encode
+from tests.support.drawn_flower import draw_flower, encode
 
 _ANSWER_SECONDS = 90.0
 # A new trigger takes minutes, and what is uploaded before that is never announced:

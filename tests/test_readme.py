@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 from flowers.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

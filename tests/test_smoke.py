@@ -9,17 +9,15 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from google.cloud import storage
 
 from tests import smoke
-from tests.function.test_local_cloud import LocalCloud, running
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
-
-ROOT = Path(__file__).parents[1]
+from tests.support.local_cloud_process import LocalCloud, running
+from tests.support.paths import ROOT
+from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 
 @pytest.fixture(scope="module")

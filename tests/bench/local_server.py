@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.bench.cpu_limit import limit_cpu, remove_limit
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 _START_SECONDS = 60.0
 _SAMPLE_SECONDS = 0.05

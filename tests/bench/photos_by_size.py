@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.drawn_flower import draw_flower, encode
+from tests.support.drawn_flower import draw_flower, encode
 
 _FLOWERS = Path(__file__).parents[3] / "shared" / "flowers102" / "valid"
 _VARIETY = 3

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.drawn_flower import draw_flower, encode
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import FLAGS, serving
 from tests.browser.visitor import candidates, choose
-from tests.drawn_flower import encode
+from tests.support.drawn_flower import encode
 
 PICTURE = Path(__file__).with_name("screenshot.jpg")
 _WIDTH, _HEIGHT = 1200, 900

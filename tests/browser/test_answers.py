@@ -12,8 +12,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Service, Visit, serving
 from tests.browser.visitor import candidates, choose, hand_over, tabs, verdict, wait
-from tests.drawn_flower import draw_flower, encode
-from tests.function.pictures import oriented
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.pictures import oriented
 
 
 def sent_by(page: Page, name: str, data: bytes) -> bytes:

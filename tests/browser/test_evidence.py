@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Service, Visit, serving
 from tests.browser.visitor import candidates, choose, heat, verdict
-from tests.drawn_flower import encode
-from tests.function.tiny_model import tiny_model
+from tests.support.drawn_flower import encode
+from tests.support.tiny_model import tiny_model
 
 
 def brightness(picture: str) -> NDArray[np.int64]:

@@ -12,14 +12,12 @@ from google.cloud import storage
 from PIL import Image
 
 from flowers.cloud import pubsub as topic
-from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import EmulatedStorage
-from tests.function.failing_pubsub import FailingPubSub
-from tests.function.pubsub_emulator import Emulator
-from tests.function.upload_instances import Cloud, WatchedStorage, upload_function
-
-ROOT = Path(__file__).parents[2]
-FLOWERS102 = ROOT.parent / "shared" / "flowers102"
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.emulated_cloud import EmulatedStorage
+from tests.support.failing_pubsub import FailingPubSub
+from tests.support.paths import FLOWERS102, MAIN
+from tests.support.pubsub_emulator import Emulator
+from tests.support.upload_instances import Cloud, WatchedStorage, upload_function
 
 Encode = Callable[..., bytes]
 
@@ -27,7 +25,7 @@ Encode = Callable[..., bytes]
 @pytest.fixture(scope="session")
 def client() -> Iterator[FlaskClient]:
     """A client of the function as functions-framework loads and serves it."""
-    app = create_app("classify_http", str(ROOT / "function" / "main.py"), "http")  # type: ignore[no-untyped-call]
+    app = create_app("classify_http", str(MAIN), "http")  # type: ignore[no-untyped-call]
     with app.test_client() as client:
         yield client
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from flowers.cold_start import ColdStart
-from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import binary_event, post_event
-from tests.server_process import ServerProcess, framework, free_port, surroundings
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.emulated_cloud import binary_event, post_event
+from tests.support.server_process import ServerProcess, framework, free_port, surroundings
 
 PHASES = ["framework", "imports", "model", "first_answer"]
 FOLDER = {"bucket": "garden", "name": "roses/", "generation": "1", "size": "0", "contentType": "text/plain"}

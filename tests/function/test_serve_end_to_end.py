@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.drawn_flower import encode
-from tests.function.conftest import ROOT
-from tests.function.http_contract import Contract, Reply, json_request, multipart, part
-from tests.server_process import ServerProcess, free_port, surroundings
+from tests.support.drawn_flower import encode
+from tests.support.http_contract import Contract, Reply, json_request, multipart, part
+from tests.support.paths import ROOT
+from tests.support.server_process import ServerProcess, free_port, surroundings
 
 READY_SECONDS = 10.0
 END_SECONDS = 10.0

@@ -4,8 +4,8 @@ import http.client
 import time
 from pathlib import Path
 
-from tests.drawn_flower import draw_flower, encode
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 # gunicorn's own default closes a connection after 2 seconds.
 PAUSE_SECONDS = 3.5

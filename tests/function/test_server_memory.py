@@ -7,8 +7,8 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
-from tests.drawn_flower import draw_flower, encode
-from tests.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
 
 SIDE, THREADS = 5000, 8
 PIXELS = SIDE * SIDE

@@ -21,9 +21,10 @@ from google.cloud import storage
 from PIL import Image
 
 from tests.bench.backfill.limit import limit
-from tests.emulated_cloud import EmulatedStorage
-from tests.function.upload_server import UploadServer, acknowledged, serving
-from tests.server_process import MAIN, ServerProcess, processor_seconds, surroundings
+from tests.support.emulated_cloud import EmulatedStorage
+from tests.support.paths import MAIN
+from tests.support.server_process import ServerProcess, processor_seconds, surroundings
+from tests.support.upload_server import UploadServer, acknowledged, serving
 
 PROGRAM = (sys.executable, "-m", "backfill")
 

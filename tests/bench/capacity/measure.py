@@ -28,11 +28,11 @@ from tests.bench.capacity.assumptions import HERE, MAX_IMAGE_BYTES
 from tests.bench.local_server import PeakMemory, serving
 from tests.bench.machine import machine
 from tests.bench.photos_by_size import Size, photos
-from tests.drawn_flower import draw_flower, encode
-from tests.emulated_cloud import EmulatedStorage
-from tests.function.upload_server import UploadServer
-from tests.function.upload_server import serving as serving_uploads
-from tests.server_process import processor_seconds
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.emulated_cloud import EmulatedStorage
+from tests.support.server_process import processor_seconds
+from tests.support.upload_server import UploadServer
+from tests.support.upload_server import serving as serving_uploads
 
 FILE = HERE / "measured.json"
 # (cpu, concurrency). Below one CPU, Cloud Run allows one request at a time.

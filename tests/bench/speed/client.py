@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Any
 
-from tests.server_process import free_port
+from tests.support.server_process import free_port
 
 from .contenders import Contender
 

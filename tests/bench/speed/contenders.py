@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.server_process import MAIN, ServerProcess, surroundings
+from tests.support.paths import MAIN
+from tests.support.server_process import ServerProcess, surroundings
 
 ENVIRONMENTS = Path(".venv").absolute()
 PEERS = Path(__file__).parent / "peers"

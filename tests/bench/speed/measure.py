@@ -18,7 +18,7 @@ from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
 from flowers.model.session import Model
 from flowers.settings import Settings
-from tests.server_process import ServerProcess, free_port
+from tests.support.server_process import ServerProcess, free_port
 
 from .client import Caller, first_answer, species
 from .contenders import FORMS, Contender

@@ -24,7 +24,7 @@ from export.serving import Model, ObjectAddress
 from export.validation import verify
 from export.validation.emulated import EMULATOR
 from export.validation.model_card import ORIGINAL_TEAM_CLASSES, accuracy_on
-from tests.emulated_cloud import EmulatedStorage
+from tests.support.emulated_cloud import EmulatedStorage
 
 FUNCTION = Path(__file__).parents[3] / "function"
 # Ids whose order as numbers (3, 21, 100) and as texts (100, 21, 3) differ; the names are of the species catalogue.

@@ -1,0 +1,23 @@
+"""Share a folder of photographs among the tests of the backfill."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.upload_server import photo
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of photos as a laptop has one, with what lies about in such a folder."""
+    folder = tmp_path / "photos"
+    for name in ("rose.jpg", "trip/rose (1).JPG", "trip/2025/lily", "señora 🌷.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(photo(len(name)))
+    (folder / "broken.jpg").write_bytes(photo(1)[:900])
+    (folder / "notes.txt").write_text("no image")
+    (folder / "README").write_text("no image, whatever its name claims")
+    for hidden in (".hidden.jpg", ".thumbnails/rose.jpg"):
+        (folder / hidden).parent.mkdir(exist_ok=True)
+        (folder / hidden).write_bytes(photo(2))
+    return folder

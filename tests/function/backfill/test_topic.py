@@ -1,0 +1,44 @@
+"""With a topic, what the program writes is published after the write; nothing that happens there touches a result."""
+
+from google.cloud import storage
+
+from tests.support.backfill_program import Run, backfill
+from tests.support.failing_pubsub import FailingPubSub, Fault
+from tests.support.upload_server import photo
+from tests.support.uploads import put, result_of
+
+TOPIC = "projects/my-project/topics/results"
+
+
+def run_with(pubsub: FailingPubSub, bucket: storage.Bucket) -> Run:
+    settings = {"PUBSUB_EMULATOR_HOST": pubsub.host, "RESULT_TOPIC": TOPIC}
+    return backfill(f"gs://{bucket.name}/**", settings=settings)
+
+
+def test_each_document_that_is_written_is_published_once_a_refused_call_is_made_again(bucket: storage.Bucket) -> None:
+    images = [put(bucket, f"{number}.jpg", photo(number)) for number in range(6)]
+    images.append(put(bucket, "broken.jpg", photo(9)[:900]))
+    with FailingPubSub() as pubsub:
+        pubsub.create(TOPIC)
+        pubsub.fail(Fault.FORBIDDEN, Fault.UNAVAILABLE)  # the second is tried again at once
+        run = run_with(pubsub, bucket)
+        assert (run.status, run.counts["classified"], run.counts["faulty"]) == (0, 6, 1), run.error
+        messages = pubsub.published(TOPIC)
+        assert run_with(pubsub, bucket).counts["done before"] == 7
+        assert len(pubsub.published(TOPIC)) == len(messages) == 7
+    published = {message.document["image"]["uri"]: message for message in messages}
+    for image in images:
+        message = published[f"gs://{bucket.name}/{image.name}"]
+        assert message.attributes["source-generation"] == str(image.generation)
+        if image.name != "broken.jpg":
+            # The attempt that found its result in place may have classified the photo again.
+            assert message.document["species"] == result_of(image)["species"]
+
+
+def test_what_pubsub_does_not_take_is_left_to_do_with_its_result_written(bucket: storage.Bucket) -> None:
+    image = put(bucket, "0.jpg", photo(0))
+    with FailingPubSub() as pubsub:  # where nobody made the topic
+        run = run_with(pubsub, bucket)
+    assert (run.status, run.counts["left to do"]) == (1, 1), run.error
+    assert "Create the topic" in run.error
+    assert result_of(image)["schema"] == "flowers.result/v1"

@@ -1,0 +1,202 @@
+"""The OpenAPI document itself, methods and CORS, the log lines, and overload."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from flowers.classifier import Classifier
+from flowers.http.function import HttpFunction
+from flowers.imaging.memory import PixelBudget
+from flowers.log import configure_logging
+from flowers.settings import Settings
+from tests.support.http_contract import (
+    Contract,
+    ask,
+    check_meaning,
+    client_of,
+    client_with,
+    multipart,
+    no_storage,
+    part,
+    post,
+)
+
+PATHS = ("/", "/health", "/species", "/openapi.json")
+ORIGIN = "https://garden.example"
+TRACE = "105445aa7843bc8bf206b12000100000"
+
+
+def members(value: Any, name: str) -> Iterator[Any]:
+    """All values of the members called `name`, at any depth."""
+    if isinstance(value, dict):
+        if name in value:
+            yield value[name]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from members(item, name)
+
+
+@contextmanager
+def log_lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any]]]:
+    """Afterwards holds the lines of JSON that the function wrote to standard output meanwhile."""
+    logger = logging.getLogger("flowers")
+    handlers, lines = logger.handlers, list[dict[str, Any]]()
+    configure_logging("INFO")
+    yield lines
+    lines += [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logger.handlers = handlers
+
+
+def test_the_openapi_document_is_valid_and_says_who_may_use_it(client: FlaskClient) -> None:
+    document = ask(client, "GET", "/openapi.json").document
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+    assert set(document["paths"]) == set(PATHS)
+
+
+def test_every_operation_has_an_identifier_of_its_own_and_a_summary(client: FlaskClient) -> None:
+    document = ask(client, "GET", "/openapi.json").document
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    identifiers = [operation["operationId"] for operation in operations]
+    assert len(set(identifiers)) == len(identifiers) >= 13
+    assert all(operation["summary"] and operation["tags"] for operation in operations)
+
+
+def test_every_example_in_the_openapi_document_is_by_its_schema(client: FlaskClient) -> None:
+    contract = Contract(ask(client, "GET", "/openapi.json").document)
+    checked = 0
+    for media in members(contract.document, "application/json"):
+        for example in [entry["value"] for entry in media.get("examples", {}).values()] or [media["example"]]:
+            contract.validate(media["schema"], example)
+            check_meaning(example)
+            checked += 1
+    for kind in ("parameters", "headers"):
+        for entry in contract.document["components"][kind].values():
+            if "example" in entry:
+                contract.validate(entry["schema"], entry["example"])
+                checked += 1
+    assert checked >= 20
+
+
+def test_every_reason_of_the_contract_has_an_example(client: FlaskClient) -> None:
+    document = ask(client, "GET", "/openapi.json").document
+    reasons = document["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["reason"]["enum"]
+    examples = list(members(document, "examples"))
+    assert set(reasons) <= {name for group in examples for name in group}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_options_lists_the_methods_that_work_and_says_nothing_of_origins(client: FlaskClient, path: str) -> None:
+    reply = ask(client, "OPTIONS", path, headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"})
+    assert reply.status == 204
+    allowed = set(reply.headers["Allow"].split(", "))
+    assert allowed == {"GET", "HEAD", "OPTIONS"} | ({"POST"} if path == "/" else set())
+    assert not [name for name, _ in reply.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("origin", ["*", ORIGIN])
+def test_with_cors_a_web_app_may_send_a_picture_and_read_the_answer(jpeg: bytes, origin: str) -> None:
+    client = client_with(cors_allow_origin=origin)
+    preflight = ask(client, "OPTIONS", "/", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"})
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"].split(", ")
+    allowed = preflight.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"content-type", "authorization"} <= set(allowed)
+    for reply in (preflight, post(client, jpeg), post(client, b"no image"), ask(client, "GET", "/nowhere")):
+        assert reply.headers["Access-Control-Allow-Origin"] == origin
+        assert "Server-Timing" in reply.headers["Access-Control-Expose-Headers"]
+        assert reply.headers.get("Vary", "") == ("" if origin == "*" else "Origin")
+
+
+def test_without_cors_no_answer_allows_another_origin(client: FlaskClient, jpeg: bytes) -> None:
+    reply = ask(client, "POST", "/", jpeg, headers={"Origin": ORIGIN})
+    assert not [name for name, _ in reply.headers if name.startswith("Access-Control")]
+
+
+def test_browsers_are_told_not_to_guess_types(client: FlaskClient) -> None:
+    assert ask(client, "GET", "/health").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_every_request_writes_one_line_with_its_latency(
+    client: FlaskClient, jpeg: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    headers = {"User-Agent": "garden/1.0 é"}
+    with log_lines(capsys) as lines:
+        client.post("/?top=1", data=jpeg, headers=headers)
+        client.post("/", data=b"no image")
+        client.get("/nowhere")
+    found, refused, lost = lines
+    assert {found["severity"], refused["severity"], lost["severity"]} == {"INFO"}
+    assert "200" in found["message"] and "UNSUPPORTED_FORMAT" in refused["message"] and "404" in lost["message"]
+    request = found["httpRequest"]
+    assert (request["requestMethod"], request["requestUrl"], request["status"]) == ("POST", "/", 200)
+    assert request["userAgent"] == headers["User-Agent"]
+    assert request["latency"].endswith("s") and 0 < float(request["latency"][:-1]) < 60
+    assert "logging.googleapis.com/trace" not in found
+
+
+@pytest.mark.parametrize(("project", "prefix"), [(None, ""), ("my-garden", "projects/my-garden/traces/")])
+@pytest.mark.parametrize("header", [TRACE, f"{TRACE}/123;o=1", f"{TRACE}/123"])
+def test_the_line_is_tied_to_the_trace_of_its_request(
+    client: FlaskClient,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    project: str | None,
+    prefix: str,
+    header: str,
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    if project:
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", project)
+    with log_lines(capsys) as lines:
+        client.get("/health", headers={"X-Cloud-Trace-Context": header})
+    assert len(lines) == 1
+    assert lines[0]["logging.googleapis.com/trace"] == prefix + TRACE
+
+
+def overloaded() -> tuple[FlaskClient, PixelBudget]:
+    """A function whose pixels are all in use by others, and that waits but briefly for them."""
+    settings = Settings()
+    classifier = Classifier(settings)
+    budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
+    return client_of(HttpFunction(classifier, settings, no_storage)), budget
+
+
+def test_overload_is_answered_with_retry_after_and_is_over_when_pixels_are_free(jpeg: bytes) -> None:
+    client, budget = overloaded()
+    with budget.reserve(budget.total):
+        reply = post(client, jpeg)
+        several = post(client, *multipart(part(jpeg), part(jpeg)))
+    assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert reply.document["image"]["bytes"] == len(jpeg)
+    assert [result["error"]["reason"] for result in several.document["results"]] == ["UNAVAILABLE"] * 2
+    assert post(client, jpeg).status == 200
+
+
+def test_a_fault_inside_is_logged_and_the_answer_keeps_it_to_itself(
+    jpeg: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings()
+    classifier = Classifier(settings)
+    client = client_of(HttpFunction(classifier, settings, no_storage))
+    document = client.get("/openapi.json").get_json()
+    del classifier._budget
+    with log_lines(capsys) as lines:
+        response = client.post("/", data=jpeg, headers={"X-Cloud-Trace-Context": f"{TRACE}/1"})
+    assert response.status_code == 500
+    schema = document["paths"]["/"]["post"]["responses"]["500"]["$ref"]
+    contract = Contract(document)
+    contract.validate(contract.resolve({"$ref": schema})["content"]["application/json"]["schema"], response.get_json())
+    assert "_budget" not in response.text and "Traceback" not in response.text
+    fault = next(line for line in lines if "Traceback" in line["message"])
+    assert fault["severity"] == "ERROR" and "_budget" in fault["message"]
+    assert TRACE in fault["logging.googleapis.com/trace"]

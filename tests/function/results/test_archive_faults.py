@@ -1,0 +1,119 @@
+"""No answer waits for the archive or fails with it; what an archive that works was given is stored, also at the end."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from google.cloud import storage
+
+from flowers.cloud import storage as adapter
+from tests.support.http_buckets import (
+    client_of_storage,
+    held_storage,
+    kept,
+    new_photo,
+    path_of,
+    settle,
+    status_of,
+    until,
+    with_results,
+)
+from tests.support.http_contract import post
+from tests.support.http_warnings import fields_of, wait_for
+from tests.support.server_process import ServerProcess, framework, free_port, surroundings
+
+
+def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> None:
+    with held_storage() as held:
+        client = client_of_storage(lambda: held, archive_bucket=bucket.name)
+        answers = [post(client, new_photo()) for _ in range(5)]
+        assert [answer.status for answer in answers] == [200] * 5
+        assert held.reached.wait(10) and not held.go.is_set()
+        assert kept(bucket) == set()
+        held.go.set()
+        until(lambda: kept(bucket) == with_results(*(answer.document for answer in answers)))
+
+
+def test_photos_beyond_the_room_are_answered_but_not_kept(
+    bucket: storage.Bucket, warnings: pytest.LogCaptureFixture
+) -> None:
+    photos = sorted((new_photo() for _ in range(4)), key=len)
+    with held_storage() as held:
+        client = client_of_storage(lambda: held, archive_bucket=bucket.name, max_image_bytes=len(photos[-1]))
+        fitting, beyond = [post(client, photo) for photo in photos[:2]], post(client, photos[2])
+        assert {answer.status for answer in (*fitting, beyond)} == {200}
+        (record,) = warnings.records
+        assert "too much is waiting" in record.message
+        assert fields_of(record) == {"event": "not_archived", "sha256": beyond.document["image"]["sha256"]}
+        held.go.set()
+        stored = with_results(*(answer.document for answer in fitting))
+        until(lambda: kept(bucket) == stored)
+    later = post(client, photos[3])  # there is room again
+    until(lambda: kept(bucket) == stored | with_results(later.document))
+    assert len(warnings.records) == 1
+
+
+def test_a_missing_bucket_is_a_warning_and_takes_no_room(
+    storage_server: object, warnings: pytest.LogCaptureFixture
+) -> None:
+    name, photo = f"garden-{uuid.uuid4().hex[:12]}", new_photo()
+    client = client_of_storage(archive_bucket=name, max_image_bytes=len(photo))
+    for count in range(1, 5):  # more than there is room for at once
+        answer = post(client, photo)
+        assert answer.status == 200
+        wait_for(warnings, count)
+    assert {fields_of(record)["sha256"] for record in warnings.records} == {answer.document["image"]["sha256"]}
+    assert all(name in record.message for record in warnings.records)
+    bucket = storage.Client().create_bucket(name)
+    post(client, photo)
+    until(lambda: kept(bucket) == with_results(answer.document))
+
+
+def test_storage_out_of_reach_is_a_warning_and_the_next_photo_is_tried(
+    bucket: storage.Bucket, warnings: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of_storage(archive_bucket=bucket.name)
+    # The adapter's own retry, its deadline alone shortened.
+    monkeypatch.setattr(adapter, "_RETRY", adapter._RETRY.with_timeout(0.6))
+    with monkeypatch.context() as outage:
+        outage.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+        lost = post(client, new_photo())
+        assert lost.status == 200
+        wait_for(warnings, 1)
+    with monkeypatch.context() as outage:
+        outage.delenv("STORAGE_EMULATOR_HOST")
+        outage.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json")
+        assert post(client, new_photo()).status == 200
+        wait_for(warnings, 2)
+    assert fields_of(warnings.records[0])["sha256"] == lost.document["image"]["sha256"]
+    assert settle(client, bucket) == set()
+
+
+@contextmanager
+def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]]:
+    """The function under functions-framework, as it is deployed, and its port."""
+    port = free_port()
+    environment = surroundings(ARCHIVE_BUCKET=archive_bucket, STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"])
+    server = ServerProcess(framework("classify_http", port), log, environment)
+    try:
+        yield server, port
+    finally:
+        server.kill()
+
+
+def test_what_waits_when_the_instance_is_told_to_end_is_stored_before_it_does(
+    bucket: storage.Bucket, tmp_path: Path
+) -> None:
+    photos = [new_photo() for _ in range(4)]
+    answers = [post(client_of_storage(), photo).document for photo in photos]
+    with server(bucket.name, tmp_path / "log") as (instance, port):
+        instance.wait_until(lambda: status_of(port, "GET", "/health") == 200, 30)
+        assert [status_of(port, "POST", "/", photo) for photo in photos] == [200] * 4
+        instance.process.send_signal(signal.SIGTERM)
+        assert instance.process.wait(30) == 0
+    assert {path_of(answer) for answer in answers} <= kept(bucket), instance.log
+    assert kept(bucket) == with_results(*answers)

@@ -1,0 +1,91 @@
+"""No result is an image: whatever the ending of results, an event about one leads nowhere."""
+
+import subprocess
+
+import pytest
+from cloudevents.http.event import CloudEvent
+from google.cloud import storage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowers.classifier import Classifier
+from flowers.settings import Settings, SettingsError
+from flowers.upload import UploadFunction
+from tests.support.emulated_cloud import attributes
+from tests.support.http_contract import no_storage
+from tests.support.server_process import framework, free_port, surroundings
+from tests.support.upload_instances import Cloud, upload_function
+from tests.support.uploads import (
+    NEW,
+    deliver,
+    event_data,
+    event_of,
+    log_lines,
+    names,
+    put,
+    result_blob,
+    result_of,
+    the_line,
+)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".flowers.json", "_result", "-species.txt", ".r"])
+def test_a_result_s_own_event_is_skipped(bucket: storage.Bucket, suffix: str) -> None:
+    instance, watched = upload_function(RESULT_SUFFIX=suffix)
+    image = put(bucket, "rose.jpg", NEW)
+    assert event_of(instance, image) == "classified"
+    assert result_of(image, suffix=suffix)["image"]["width"] == 80
+    watched.calls.clear()
+    result = result_blob(image, suffix=suffix)
+    for changes in ({}, {"metadata": {}, "contentType": "image/jpeg"}, {"contentType": ""}):
+        with log_lines() as lines:
+            assert deliver(instance, result, **changes) == 200
+        assert the_line(lines)["event"] == "skipped"
+    assert watched.calls == []
+    assert names(bucket) == ["rose.jpg", f"rose.jpg{suffix}"]
+
+
+def test_a_result_under_another_name_is_skipped_by_its_mark(cloud: Cloud) -> None:
+    bucket, instance, watched, _ = cloud
+    image = put(bucket, "rose.jpg", NEW)
+    deliver(instance, image)
+    watched.calls.clear()
+    copy = bucket.copy_blob(result_blob(image), bucket, "copy.jpg")
+    for content_type in ("application/json", "image/jpeg", ""):
+        with log_lines() as lines:
+            assert deliver(instance, copy, contentType=content_type) == 200
+        assert the_line(lines)["event"] == "skipped"
+    assert watched.calls == []
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """The bundled model."""
+    return Classifier(Settings())
+
+
+@settings(deadline=None)
+@given(
+    suffix=st.from_regex(r"[!-~]{0,12}", fullmatch=True) | st.from_regex(r"[._-][a-z.]{0,8}", fullmatch=True),
+    name=st.text(min_size=1),
+)
+def test_every_ending_that_the_start_accepts_marks_a_result(classifier: Classifier, suffix: str, name: str) -> None:
+    try:
+        settings = Settings.from_environment({"RESULT_SUFFIX": suffix})
+    except SettingsError as error:
+        assert "RESULT_SUFFIX" in str(error)
+        return
+    function = UploadFunction(classifier, settings, no_storage)
+    data = event_data(name=name + settings.result_suffix)
+    with log_lines() as lines:
+        function(CloudEvent(attributes("garden", "rose.jpg"), data))
+    assert the_line(lines)["event"] in ("skipped", "malformed")
+
+
+def test_a_start_with_which_a_result_would_be_taken_for_an_image_is_refused() -> None:
+    command = framework("classify_upload", free_port())
+    run = subprocess.run(
+        command, env=surroundings(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode != 0
+    assert "RESULT_SUFFIX='.JPG': should be" in run.stderr

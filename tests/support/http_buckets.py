@@ -1,0 +1,135 @@
+"""Functions over HTTP with real buckets: to read images from, and to keep photos in."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from threading import Event
+from typing import Any
+
+from flask.testing import FlaskClient
+from google.cloud import storage
+
+from flowers.classifier import Classifier
+from flowers.cloud.storage import Storage
+from flowers.http.function import HttpFunction
+from flowers.settings import Settings
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.http_contract import Reply, client_of, post
+
+# Each format's ending and media type (IANA's registry of media types).
+KINDS = {
+    "JPEG": (".jpg", "image/jpeg"),
+    "PNG": (".png", "image/png"),
+    "WEBP": (".webp", "image/webp"),
+    "GIF": (".gif", "image/gif"),
+    "BMP": (".bmp", "image/bmp"),
+    "TIFF": (".tiff", "image/tiff"),
+    "AVIF": (".avif", "image/avif"),
+    "HEIF": (".heic", "image/heic"),
+}
+_sizes = count(64)
+
+
+def new_photo() -> bytes:
+    """A photo that none before was like."""
+    return encode(draw_flower(next(_sizes), 48), "PNG")
+
+
+@cache
+def _classifier(max_image_bytes: int) -> Classifier:
+    return Classifier(Settings(max_image_bytes=max_image_bytes))
+
+
+def client_of_storage(make_storage: Callable[[], Storage] = Storage, **changes: Any) -> FlaskClient:
+    """A client of the function with `changes` of the default settings that concern buckets, and the most bytes."""
+    settings = Settings(**changes)
+    return client_of(HttpFunction(_classifier(settings.max_image_bytes), settings, make_storage))
+
+
+def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", encoding: str = "") -> str:
+    """Uploads an object; its address."""
+    blob = bucket.blob(name)
+    blob.content_encoding = encoding or None
+    blob.upload_from_string(data, content_type)
+    return f"gs://{bucket.name}/{name}"
+
+
+def generation_of(bucket: storage.Bucket, name: str) -> str:
+    """An object's generation, as documents quote it."""
+    return str(bucket.get_blob(name).generation)
+
+
+def ask_for(client: FlaskClient, uri: str, query: str = "") -> Reply:
+    """The checked answer to the address of an image."""
+    return post(client, json.dumps({"image": {"gcs_uri": uri}}).encode(), "application/json", query)
+
+
+def path_of(document: dict[str, Any]) -> str:
+    """Where the contract has the photo of a result."""
+    day = document["classified_at"][:10].replace("-", "/")
+    image = document["image"]
+    return f"{day}/{image['sha256']}{KINDS[image['format']][0]}"
+
+
+def with_results(*documents: dict[str, Any]) -> set[str]:
+    """The names of the photos of some results, and of those results."""
+    return {name for document in documents for name in (path_of(document), f"{path_of(document)}.json")}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits until the condition holds, twenty seconds at most."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.01)
+
+
+def kept(bucket: storage.Bucket) -> set[str]:
+    """The names of all that the bucket holds."""
+    return {blob.name for blob in bucket.list_blobs()}
+
+
+def settle(client: FlaskClient, bucket: storage.Bucket) -> set[str]:
+    """Sends one more photo, waits until it is kept, and gives the names of all else: photos are kept in their order."""
+    last = with_results(post(client, new_photo()).document)
+    until(lambda: last <= kept(bucket))
+    return kept(bucket) - last
+
+
+class HeldStorage(Storage):
+    """The real storage, but nothing is written before it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go = Event(), Event()
+
+    def write(self, *arguments: Any, **options: Any) -> int:
+        self.reached.set()
+        assert self.go.wait(20)
+        return super().write(*arguments, **options)
+
+
+@contextmanager
+def held_storage() -> Iterator[HeldStorage]:
+    """A storage that stands still while the block runs, unless it is let go earlier."""
+    held = HeldStorage()
+    try:
+        yield held
+    finally:
+        held.go.set()
+
+
+def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
+    """The status of the server's answer; 0 while nothing answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()

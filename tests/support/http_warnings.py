@@ -1,0 +1,19 @@
+"""What the functions warn of after an answer, as the fixture `warnings` has caught it."""
+
+import logging
+
+import pytest
+
+from tests.support.http_buckets import until
+
+
+def wait_for(warnings: pytest.LogCaptureFixture, count: int) -> None:
+    """Waits until so many warnings are logged."""
+    until(lambda: len(warnings.records) >= count)
+    assert len(warnings.records) == count
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, str]:
+    """The fields of a log entry."""
+    fields: dict[str, str] = record.__dict__["fields"]
+    return fields

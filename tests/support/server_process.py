@@ -1,0 +1,106 @@
+"""Servers in processes of their own, as a test starts, watches and ends them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.paths import MAIN
+
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+def surroundings(**variables: str) -> dict[str, str]:
+    """The environment of a program that no setting of this shell is to reach, and `variables`."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | variables
+
+
+def framework(target: str, port: int, source: Path = MAIN) -> list[str]:
+    """The command that serves the function `target` on this machine alone."""
+    program = Path(sys.executable).with_name("functions-framework")
+    return [str(program), "--source", str(source), "--target", target, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200."""
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def processor_seconds(processes: Sequence[int]) -> float:
+    """What processes have used so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
+    stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+
+class ServerProcess:
+    """A program in a session of its own, which writes into a file."""
+
+    def __init__(
+        self, command: Sequence[str], log: Path, environment: dict[str, str], folder: Path | None = None
+    ) -> None:
+        """Starts `command` in `folder`; `log` takes both of its streams."""
+        self._log = log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """All that was written so far."""
+        return self._log.read_text()
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Returns once `ready()`; fails with the log when the program ends before, or that takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, f"not ready within {seconds} s:\n{self.log}"
+            time.sleep(0.05)
+
+    def processes(self) -> list[int]:
+        """The processes of the session that are alive."""
+        command = ["ps", "-eo", "pid=,sid=,stat="]
+        rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        session = str(self.process.pid)
+        return [int(pid) for pid, sid, state in map(str.split, rows) if sid == session and not state.startswith("Z")]
+
+    def kill(self) -> None:
+        """kill -9 of all its processes at once; returns when none is left."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self.wait_for_end()
+
+    def wait_for_end(self, seconds: float = 10.0) -> None:
+        """Returns when none of its processes is left; fails when that takes too long."""
+        deadline = time.monotonic() + seconds
+        while left := self.processes():
+            assert time.monotonic() < deadline, f"still running: {left}"
+            self.process.poll()
+            time.sleep(0.02)
+        self.process.wait()

@@ -1,0 +1,126 @@
+"""What the tests of uploads share: events for the function as the framework serves it, and what they leave behind."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from flask.testing import FlaskClient
+from google.cloud import storage
+
+from flowers.log import configure_logging
+from tests.support.drawn_flower import draw_flower, encode
+from tests.support.emulated_cloud import binary_event, description
+from tests.support.http_contract import Contract, check_meaning
+from tests.support.paths import ROOT
+
+CONTRACT = Contract(json.loads((ROOT / "function" / "flowers" / "http" / "openapi.json").read_text()))
+# Two pictures, told apart by the width in their result.
+OLD, NEW = encode(draw_flower(64, 48), "JPEG"), encode(draw_flower(80, 60), "JPEG")
+_WIDTHS = {64: "old", 80: "new"}
+
+
+def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", **facts: Any) -> storage.Blob:
+    """Uploads an object; the blob keeps this generation's facts. `facts` are attributes to set, as `metadata`."""
+    blob = bucket.blob(name)
+    for attribute, value in facts.items():
+        setattr(blob, attribute, value)
+    blob.upload_from_string(data, content_type)
+    return blob
+
+
+def event_data(bucket: str = "no-such-bucket", name: str = "rose.jpg", **changes: Any) -> dict[str, Any]:
+    """The data of an event about an object that exists nowhere."""
+    return {
+        "kind": "storage#object",
+        "bucket": bucket,
+        "name": name,
+        "generation": "1795422804472964",
+        "metageneration": "1",
+        "contentType": "image/jpeg",
+        "size": "75170",
+        **changes,
+    }
+
+
+def post_data(client: FlaskClient, data: dict[str, Any]) -> int:
+    """Sends the event with these data; the status of the answer."""
+    headers, body = binary_event(data)
+    return client.post("/", headers=headers, data=body).status_code
+
+
+def deliver(client: FlaskClient, blob: storage.Blob, **changes: Any) -> int:
+    """Sends the event of this generation, with `changes` in its data; the status of the answer."""
+    return post_data(client, {**description(blob), **changes})
+
+
+@contextmanager
+def log_lines() -> Iterator[list[dict[str, Any]]]:
+    """Afterwards holds what the function logged meanwhile, read back from the bytes that it wrote."""
+    logger, written, lines = logging.getLogger("flowers"), io.BytesIO(), list[dict[str, Any]]()
+    handlers = logger.handlers
+    with redirect_stdout(io.TextIOWrapper(written, encoding="utf-8", write_through=True)):
+        configure_logging("INFO")
+        try:
+            yield lines
+        finally:
+            logger.handlers = handlers
+            lines += [json.loads(line.decode("utf-8")) for line in written.getvalue().splitlines()]
+
+
+def the_line(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The only line of the log."""
+    (line,) = lines
+    return line
+
+
+def names(bucket: storage.Bucket) -> list[str]:
+    """The names of all objects."""
+    return sorted(blob.name for blob in bucket.list_blobs())
+
+
+def result_blob(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> storage.Blob:
+    """The result object of an image, its facts read; fails where there is none."""
+    found = (bucket or blob.bucket).get_blob(blob.name + suffix)
+    assert found is not None, f"{blob.name} has no result"
+    return found
+
+
+def result_of(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> dict[str, Any]:
+    """The document beside this generation of an image; fails unless object and document are by the contract."""
+    found = result_blob(blob, bucket, suffix)
+    data: bytes = found.download_as_bytes()
+    assert data.endswith(b"}\n")
+    assert data.count(b"\n") == 1
+    document: dict[str, Any] = json.loads(data.decode("utf-8"))
+    CONTRACT.validate({"$ref": f"#/components/schemas/{'Error' if 'error' in document else 'Result'}"}, document)
+    check_meaning(document)
+    assert (document["image"]["uri"], document["image"]["generation"]) == (
+        f"gs://{blob.bucket.name}/{blob.name}",
+        str(blob.generation),
+    )
+    assert (found.content_type, found.cache_control, found.content_encoding) == ("application/json", "no-cache", None)
+    version = found.metadata["model-version"]
+    assert found.metadata == {
+        "source-generation": str(blob.generation),
+        "model-version": document["model"]["version"] if "model" in document else version,
+        "result-schema": document["schema"],
+    }
+    return document
+
+
+def event_of(client: FlaskClient, blob: storage.Blob, status: int = 200) -> str:
+    """What the log calls the outcome of the blob's event, which is answered with `status`."""
+    with log_lines() as lines:
+        assert deliver(client, blob) == status
+    line = lines[-1]  # those before are of what happened meanwhile
+    assert (line["object"], line["generation"]) == (f"gs://{blob.bucket.name}/{blob.name}", str(blob.generation))
+    event: str = line["event"]
+    return event
+
+
+def picture_of(blob: storage.Blob) -> str:
+    """Which of the two pictures the result beside the image is of."""
+    return _WIDTHS[result_of(blob)["image"]["width"]]
