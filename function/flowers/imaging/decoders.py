@@ -11,9 +11,11 @@ from ..errors import InputError
 from . import jpeg, png
 from .header import Header, undecodable
 from .mends import mend
+from .quiet import silence_libtiff, silence_pillow
 
 # The size is checked before anything is decoded; Pillow's own check only warns.
 Image.MAX_IMAGE_PIXELS = None
+silence_pillow()
 
 # Photos are JPEGs, so that plugin is loaded at the start. The others are imported when a file needs them.
 _PLUGINS = {
@@ -92,6 +94,8 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
             plugin.DEFAULT_MAX_THREADS = 1
         elif name == "PNG":
             plugin.MAX_TEXT_MEMORY = plugin.MAX_TEXT_CHUNK
+        elif name == "TIFF":
+            silence_libtiff()
         available = name not in _CODECS or bool(features.check(_CODECS[name]))
     if not available:
         raise ImportError(f"the decoder of {name} is not installed")

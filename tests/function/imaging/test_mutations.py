@@ -1,0 +1,36 @@
+"""Whatever is done to a file, decoding it takes no more memory than its header let expect, and prints nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure memory")
+
+
+def mutate(files: int, seed: int, seconds: float) -> Any:
+    """Return what was found in so many mutated files, decoded by a process of their own."""
+    command = [sys.executable, "-m", "tests.function.imaging.mutations", str(files), str(seed)]
+    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'function'}"}
+    run = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds, check=False, text=True
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    return json.loads(run.stdout)
+
+
+def test_mutated_files_take_predicted_memory() -> None:
+    found = mutate(600, 1, 300)
+    assert sum(found["outcomes"].values()) == 600
+
+
+@pytest.mark.soak
+def test_100000_mutated_files_take_predicted_memory() -> None:
+    found = mutate(100_000, 2, 4 * 3600)
+    print(json.dumps(found, indent=2))
+    assert sum(found["outcomes"].values()) == 100_000
