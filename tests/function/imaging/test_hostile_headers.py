@@ -12,8 +12,8 @@ from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
 from flowers.imaging.header import read_header
 from flowers.imaging.memory import PixelBudget
-from tests.drawn_flower import encode
-from tests.function.pictures import draw_picture, png_chunk, sample, tiff_file
+from tests.support.drawn_flower import encode
+from tests.support.pictures import draw_picture, png_chunk, sample, tiff_file
 
 PICTURE = draw_picture()
 ASCII, BYTE, UNDEFINED, SIGNED_LONG, SIGNED_LONG8 = 2, 1, 7, 9, 17

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure memory")
 
 
 def mutate(files: int, seed: int, seconds: float) -> Any:
     """Return what was found in so many mutated files, decoded by a process of their own."""
-    command = [sys.executable, "-m", "tests.function.imaging.mutations", str(files), str(seed)]
+    command = [sys.executable, "-m", "tests.support.mutations", str(files), str(seed)]
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'function'}"}
     run = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds, check=False, text=True

@@ -1,6 +1,6 @@
 """Decode mutated files, and compare the memory that each takes with what its header let expect.
 
-    python -m tests.function.imaging.mutations FILES [SEED]
+    python -m tests.support.mutations FILES [SEED]
 
 prints one line of JSON: how many files were shown, how many were refused, and the worst of them.
 """
@@ -24,8 +24,8 @@ from flowers.errors import FlowersError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
-from tests.drawn_flower import encode
-from tests.function.pictures import draw_picture, interlaced_png, sample
+from tests.support.drawn_flower import encode
+from tests.support.pictures import draw_picture, interlaced_png, sample
 
 # What a held pixel takes at most in any decoder, and what decoding takes beside that: bytes.
 PIXEL_BYTES, BASE_BYTES = 16, 12 * 1024 * 1024
