@@ -82,14 +82,14 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 	.venv/export/bin/python -m export all --data $(DATA)
 
 bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## measure speed and memory beside others' (ONLY=cold,int8 for some)
-	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench.speed
+	@ONLY=$(ONLY) PYTHONPATH=function .venv/bench/bin/python -m tests.bench.speed
 
-profile: .venv/serve/ready ## write where the time of a start and of a photo goes (FUNCTION=folder: print that of another)
-	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile/profile.txt)
+profile: .venv/serve/ready ## write where the time of a start and of a photo goes to tests/bench/profile/profile.txt
+	.venv/serve/bin/python -m tests.bench.profile
 
 tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .venv/export/ready
 	@mkdir -p $(@D)
-	.venv/export/bin/python -m tests.bench.speed.models $(@D)
+	PYTHONPATH=function .venv/export/bin/python -m tests.bench.speed.models $(@D)
 	@touch $@
 
 .venv/serve/ready: function/requirements.txt

@@ -27,7 +27,7 @@ from PIL import Image
 from tests.bench.capacity.assumptions import HERE, MAX_IMAGE_BYTES
 from tests.bench.local_server import PeakMemory, serving
 from tests.bench.machine import machine
-from tests.bench.photos_by_size import Size, photos
+from tests.bench.photos import Size, photos
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.emulated_cloud import EmulatedStorage
 from tests.support.server_process import processor_seconds

@@ -33,7 +33,7 @@ from tests.bench.load.answers import Sample, faults
 from tests.bench.load.plan import PROFILES, Plan, plan
 from tests.bench.load.report import Run, write_report
 from tests.bench.local_server import memory_mib, serving
-from tests.bench.photos_by_size import Size, photos
+from tests.bench.photos import Size, photos
 from tests.smoke import photo_headers
 
 _OUT = Path(__file__).parents[1] / "build"

@@ -1,7 +1,6 @@
-"""Where the time goes: a start by phase and by import, a photo by step, and the model by operator.
+"""Profile the function: a start by phase, by import and by bytes read; a photo by step; the model by operator.
 
-make profile                                  the function as it is, to tests/bench/profile/profile.txt
-make profile FUNCTION=../older/function       another one, to the terminal
+make profile     # writes tests/bench/profile/profile.txt; as root, it also lists what a start reads from disk
 """
 
 import json
@@ -13,13 +12,18 @@ import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tests.bench.speed.photos import small_photos
+from tests.bench.photos import small_photos
+from tests.bench.profile.reads import SHOWN_BYTES, reads
+from tests.bench.speed.contenders import BUILD
+from tests.bench.speed.instance import compiled
+from tests.support.server_process import MAIN
 
+OUT = Path(__file__).with_name("profile.txt")
 STARTS = 9
 ROUNDS = 100
-LEAST_MS = 1.0
+SHOWN_MS = 1.0
 
-# What gunicorn's master does, in the order in which it does it; run in a process of its own, with its processor's time.
+# The steps of gunicorn's master in their order, with their CPU time. Each runs in a new process.
 _START = """
 import sys, time
 marks = [("", time.process_time())]
@@ -32,13 +36,13 @@ mark("numpy")
 import PIL.Image, PIL.ImageFile, PIL.JpegImagePlugin
 mark("Pillow with its JPEG plugin")
 import flowers.cloud.objects, flowers.imaging.decode
-mark("flowers.imaging.decode")
+mark("flowers.imaging")
 import flowers.model.session
-mark("onnxruntime")
+mark("onnxruntime and flowers.model")
 import flowers.classifier, flowers.http.function, flowers.upload
 mark("the rest of flowers")
 classifier = flowers.classifier.Classifier(flowers.settings.Settings())
-mark("the model: read, hashed, made a session")
+mark("the model: read, hash, create a session")
 photo = open(sys.argv[2], "rb").read()
 classifier.classify(photo)
 mark("the first photo")
@@ -78,7 +82,7 @@ def _run(code: str, *arguments: str, options: tuple[str, ...] = ()) -> subproces
 
 
 def start_by_phase(function: Path, photo: Path) -> list[str]:
-    """The least processor time of each phase, of several starts: what else the machine does adds to the others."""
+    """Return the least CPU time of each phase in several starts: other load only adds to it."""
     phases: dict[str, list[float]] = defaultdict(list)
     for _ in range(STARTS):
         for line in _run(_START, str(function), str(photo)).stdout.splitlines():
@@ -88,14 +92,14 @@ def start_by_phase(function: Path, photo: Path) -> list[str]:
 
 
 def start_by_import(function: Path) -> list[str]:
-    """The modules that take longest themselves, of those that functions-framework does not import anyway."""
+    """Return the slowest modules by their own time, without those that functions-framework imports."""
     own: dict[str, list[float]] = defaultdict(list)
     for _ in range(STARTS):
         lines = _run(_IMPORTS, str(function), options=("-X", "importtime")).stderr.split("here\n")[1].splitlines()
         for time, _, name in (line.removeprefix("import time:").split("|") for line in lines):
             own[name.strip()].append(int(time) / 1000)
     least = {name: min(found) for name, found in own.items()}
-    shown = [(milliseconds, name) for name, milliseconds in least.items() if milliseconds >= LEAST_MS]
+    shown = [(milliseconds, name) for name, milliseconds in least.items() if milliseconds >= SHOWN_MS]
     return [
         *(f"{milliseconds:7.1f}  {name}" for milliseconds, name in sorted(shown, reverse=True)),
         f"{sum(least.values()):7.1f}  all {len(least)} modules",
@@ -103,7 +107,7 @@ def start_by_import(function: Path) -> list[str]:
 
 
 def model_by_operator(model: Path) -> list[str]:
-    """Median microseconds of a run by operator, as onnxruntime's own profiler tells them."""
+    """Return the median microseconds of a run by operator, from onnxruntime's profiler."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(_run(_OPERATORS, str(model), f"{folder}/profile", str(ROUNDS)).stdout.split()[-1])
         events = json.loads(file.read_text())
@@ -120,19 +124,24 @@ def model_by_operator(model: Path) -> list[str]:
     return [*rows, f"{microseconds.total():7}  all"]
 
 
-def profile(function: Path) -> str:
-    """The profile of the function in a folder, as text."""
-    with tempfile.NamedTemporaryFile(suffix=".jpg") as photo:
-        photo.write(small_photos()[0])
-        photo.flush()
-        phases = start_by_phase(function, Path(photo.name))
+def profile() -> str:
+    """Return the profile as text."""
+    main, (photo,) = compiled(MAIN, BUILD / ".deployed" / MAIN.stem, Path(sys.executable)), small_photos(1)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "photo.jpg"
+        file.write_bytes(photo)
+        phases = start_by_phase(main.parent, file)
+    model = main.parent / "flowers" / "model" / "flowers.onnx"
     sections = {
-        "A start and two photos of 500 px, milliseconds of the processor": phases,
-        f"Imports, own milliseconds, from {LEAST_MS:g}": start_by_import(function),
-        "The model by operator, microseconds a run": model_by_operator(function / "flowers" / "model" / "flowers.onnx"),
+        "A start and two photos of 667 px, milliseconds of CPU": phases,
+        f"Imports, own milliseconds, from {SHOWN_MS:g}": start_by_import(main.parent),
+        "The model by operator, microseconds a run": model_by_operator(model),
+        f"A start from an empty page cache, MB read by file, from {SHOWN_BYTES / 1e6:g}": reads(photo),
     }
     return "\n".join(f"{title}\n\n{chr(10).join(lines)}\n" for title, lines in sections.items())
 
 
 if __name__ == "__main__":
-    print(profile(Path(sys.argv[1]).resolve()), end="")
+    text = profile()
+    OUT.write_text(text, encoding="utf-8")
+    print(text, end="")

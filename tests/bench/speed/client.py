@@ -1,4 +1,4 @@
-"""The caller of the servers: sockets and little else, since it shares the processor with them."""
+"""Call the servers with plain sockets: the caller shares the CPU with them."""
 
 import json
 import socket
@@ -6,29 +6,33 @@ import threading
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.support.server_process import free_port
 
 from .contenders import Contender
+from .instance import read_bytes
 
 START_SECONDS = 120.0
 
 
 class Caller:
-    """A connection to a server on this machine that is kept open; for one thread."""
+    """Hold a keep-alive connection to a server on this machine, for one thread."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
 
     def post(self, photo: bytes) -> bytes:
-        """The body of the answer to a photo. Raises `OSError` without a server, `ValueError` for any code but 200."""
+        """Return the body of the answer to a photo.
+
+        Raises `OSError` without a server and `ValueError` for any status but 200.
+        """
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=START_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         head = f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\n\r\n"
-        # At once: apart, the server would wake up for the head alone.
+        # In one call: otherwise the server wakes up for the head alone.
         sent = self._socket.sendmsg([head.encode(), photo])
         assert sent >= len(head)
         self._socket.sendall(memoryview(photo)[sent - len(head) :])
@@ -53,14 +57,14 @@ class Caller:
         return received
 
     def close(self) -> None:
-        """Closes the connection; the next photo opens another."""
+        """Close the connection; the next photo opens another."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
 def species(answer: bytes) -> str:
-    """The likeliest species in the answer of this function or of a peer."""
+    """Return the likeliest species in the answer of this function or of a peer."""
     document: dict[str, Any] = json.loads(answer)
     return str(
         document["species"]
@@ -70,13 +74,13 @@ def species(answer: bytes) -> str:
 
 
 def first_answer(port: int, photo: bytes) -> bytes:
-    """Asks until the server that was just started answers."""
+    """Ask until the server that was just started answers."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         caller = Caller(port)
         try:
             return caller.post(photo)
-        except (ConnectionError, ValueError):  # not listening, or (LitServe) listening and not ready
+        except (ConnectionError, ValueError):  # not listening yet; LitServe listens before it is ready
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.002)
@@ -84,17 +88,26 @@ def first_answer(port: int, photo: bytes) -> bytes:
             caller.close()
 
 
-def cold_start(contender: Contender, photo: bytes) -> tuple[float, bytes]:
-    """Seconds from the start of the process to the first answer, and the answer."""
+class Start(NamedTuple):
+    """Hold a cold start: seconds from the process's start to its first answer, that answer, and what it read."""
+
+    seconds: float
+    answer: bytes
+    read_bytes: int
+
+
+def cold_start(contender: Contender, photo: bytes) -> Start:
+    """Start a server, wait for its first answer and stop it."""
     port = free_port()
     started = time.perf_counter()
-    with contender.start(port):
+    with contender.start(port) as server:
         answer = first_answer(port, photo)
-        return time.perf_counter() - started, answer
+        seconds = time.perf_counter() - started
+        return Start(seconds, answer, read_bytes(server.processes()))
 
 
 def throughput(port: int, photos: Sequence[bytes], clients: int, seconds: float) -> float:
-    """Answers a second, with `clients` that each send the next photo once they have the answer to the last."""
+    """Return the answers per second to `clients` that each send a photo when they have the last answer."""
     counts = [0] * clients
     failures: list[Exception] = []
     started = time.perf_counter()

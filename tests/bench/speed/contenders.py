@@ -1,4 +1,4 @@
-"""The servers that are measured: this function and its peers, each a real process in an environment of its own."""
+"""Start the servers that are measured: this function and its peers, each in processes and an environment of its own."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from tests.support.server_process import ServerProcess, surroundings
 
 ENVIRONMENTS = Path(".venv").absolute()
 PEERS = Path(__file__).parent / "peers"
-FORMS = Path(__file__).parents[1] / "build"
+BUILD = Path(__file__).parents[1] / "build"
 
 
 class Contender(NamedTuple):
-    """A server: what a table calls it, its environment under `.venv/`, its command, in which `PORT` is the port.
+    """Hold a server's name, its environment under `.venv/`, and its command, in which `PORT` stands for the port.
 
-    `variables` are added to its environment.
+    `variables` are added to its process environment.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Contender(NamedTuple):
 
     @contextmanager
     def start(self, port: int) -> Iterator[ServerProcess]:
-        """The server while the block runs; not yet ready."""
+        """Run the server while the block runs. It is not ready yet."""
         programs = ENVIRONMENTS / self.environment / "bin"
         program, *arguments = [str(port) if word == "PORT" else word for word in self.command]
         variables = surroundings(
-            BENCH_FORMS=str(FORMS),
+            BENCH_FORMS=str(BUILD),
             BENTOML_DO_NOT_TRACK="1",
             TF_CPP_MIN_LOG_LEVEL="2",
             PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -53,7 +53,7 @@ class Contender(NamedTuple):
 
 
 def _descendants(process: int) -> list[int]:
-    """The processes that a process started, and those that these started."""
+    """Return the child processes of a process, and their children."""
     command = ["ps", "-eo", "pid=,ppid="]
     rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     children = [(int(child), int(parent)) for child, parent in map(str.split, rows)]
@@ -69,8 +69,7 @@ def _function(name: str, environment: str, source: Path, target: str = "classify
 
 
 OURS = _function("this function", "serve", MAIN, "classify_http")
-# As LitServe, BentoML and FastAPI are told below: a process for each core; functions-framework reads both variables.
-# More threads than one that computes and one that reads or writes only take turns at the cache.
+# One process per core, as for LitServe, BentoML and FastAPI below. Two threads: one computes while one reads or writes.
 OURS_PER_CORE = OURS._replace(variables=(("WORKERS", "2"), ("THREADS", "2")))
 BARE = _function("decode and run alone", "serve", PEERS / "bare_function.py")._replace(
     variables=OURS_PER_CORE.variables

@@ -1,7 +1,5 @@
-"""The table and the chart of what was measured, with the machine and the versions."""
+"""Write the table and the chart of what was measured, with the machine and the versions."""
 
-import os
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -9,13 +7,18 @@ from pathlib import Path
 
 import matplotlib
 
+from tests.bench.machine import machine
+
 from .contenders import ENVIRONMENTS
-from .measure import Row
+from .measure import RUNS, Row
 
 matplotlib.use("svg")
 from matplotlib import pyplot
 
 FOLDER = Path(__file__).parents[1]
+_NO_EMPTY_CACHE = """\
+- Starts from an empty page cache were left out: they need root, to drop the cache.
+"""
 _SHOWN = ("cold start", "12 megapixels", "throughput")
 _VERSIONS = {
     "serve": ("functions-framework", "gunicorn", "onnxruntime", "pillow", "numpy"),
@@ -28,29 +31,17 @@ _VERSIONS = {
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows in Markdown."""
-    lines = ["| what | measured | bound | | of |", "| --- | ---: | ---: | --- | --- |"]
+    """Return the rows in Markdown."""
+    lines = ["| what | median | lowest to highest | bound | | of |", "| --- | ---: | ---: | ---: | --- | --- |"]
     for row in rows:
         times = "" if row.unit == "MB" else " ×"
-        bounds = {"≤": row.most, "≥": row.least}  # neither: a row for comparison
+        low, high = row.spread or (row.value, row.value)
+        bounds = {"≤": row.max_value, "≥": row.min_value}
         bound = "".join(f"{sign} {value:g}{times}" for sign, value in bounds.items() if value is not None)
-        met = "" if not bound else "met" if row.met else "**missed**"
         figures = "; ".join(f"{name} {value:.4g} {row.unit}" for name, value in row.figures.items())
-        lines.append(f"| {row.what} | {row.value:.3g}{times} | {bound} | {met} | {figures} |")
+        spread = f"{low:.3g} to {high:.3g}"
+        lines.append(f"| {row.what} | {row.value:.3g}{times} | {spread} | {bound} | {row.verdict} | {figures} |")
     return "\n".join(lines)
-
-
-def _machine() -> str:
-    processor = next(
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{processor}, {os.cpu_count()} cores of which {len(os.sched_getaffinity(0))} were used, {memory:.0f} GiB, "
-        f"Linux {platform.release()}, Python {platform.python_version()}"
-    )
 
 
 def _versions() -> str:
@@ -63,7 +54,7 @@ def _versions() -> str:
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
-    """The figures of the rows that compare with others, as bars."""
+    """Draw the figures of the rows that compare with others, as bars."""
     figure, axes = pyplot.subplots(1, len(_SHOWN), figsize=(13, 3.2), layout="constrained")
     for axis, kind in zip(axes, _SHOWN, strict=True):
         chosen = [row for row in rows if row.what.startswith(kind)]
@@ -83,7 +74,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 
 
 def write(rows: Sequence[Row], load: float, minutes: float) -> None:
-    """Writes RESULTS.md and results.svg into tests/bench."""
+    """Write RESULTS.md and results.svg into tests/bench."""
     draw(rows, FOLDER / "results.svg")
     (FOLDER / "RESULTS.md").write_text(
         f"""# Speed and memory, side by side
@@ -94,15 +85,18 @@ Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {minutes:.0f} minute
 
 ![The figures as bars](results.svg)
 
-- Machine: {_machine()}.
+- Machine: {machine()}.
 - Versions: {_versions()}.
-- Every server is a real process with an environment of its own, warmed alike; clients and servers share the cores.
-  What is compared takes turns, and each figure is a median. A peer that names another species than this function on
-  any of the photos stops the run.
-- The peers run the same network in float and decode photos whole with Pillow, as their own examples do. LitServe,
+- `median` and `lowest to highest` are of {RUNS} runs. In each, what is compared takes turns. A bound is `undecided` if
+  some runs keep it. No bound fails the run.
+- A cold start has the function's bytecode as the cloud's build writes it: checked by hash, with all times reset.
+{"" if any(row.what.startswith("start from") for row in rows) else _NO_EMPTY_CACHE}\
+- Every server has processes and an environment of its own and is warmed up alike. Clients and servers share the cores.
+  A peer that names another species than this function on any photo stops the run.
+- The peers run the same network in float and decode whole photos with Pillow, as their own examples do. LitServe,
   BentoML and FastAPI have two workers of one thread each. TensorFlow and LiteRT are functions on functions-framework.
-- Memory is that of all the server's processes, pages that they share counted once (PSS).
-- [PROFILE.md](profile/PROFILE.md) says where the time goes.
+- Memory is that of all processes of the server, with shared pages counted once (PSS).
+- [README.md](README.md) says what each program measures, and [profile.txt](profile/profile.txt) where the time goes.
 """,
         encoding="utf-8",
     )
