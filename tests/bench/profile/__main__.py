@@ -16,7 +16,7 @@ from tests.bench.photos import small_photos
 from tests.bench.profile.reads import SHOWN_BYTES, reads
 from tests.bench.speed.contenders import BUILD
 from tests.bench.speed.instance import compiled
-from tests.support.server_process import MAIN
+from tests.support.paths import MAIN
 
 OUT = Path(__file__).with_name("profile.txt")
 STARTS = 9

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.speed import instance
-from tests.support.server_process import MAIN
+from tests.support.paths import MAIN
 
 
 @pytest.fixture
