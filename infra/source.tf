@@ -17,7 +17,8 @@ data "archive_file" "function" {
     fileset(local.function_folder, "**/.*/**"),
     fileset(local.function_folder, "**/.*"),
     fileset(local.function_folder, "backfill/**"),
-    fileset(local.function_folder, "**/README.md"),
+    fileset(local.function_folder, "**/*.md"),
+    fileset(local.function_folder, "**/requirements.in"),
   )
 }
 

@@ -34,7 +34,7 @@ def add_package(options: PipelineOptions, folder: Path) -> None:
 def make_package(folder: Path) -> Path:
     """Writes flowers/, with its model, and backfill/ as `folder`/flowers-backfill-1.0.tar.gz."""
     lines = (_FUNCTION / "backfill" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    requirements = [line for line in lines if line.partition("==")[0] in _NEEDED]
+    requirements = [line.split()[0] for line in lines if line.partition("==")[0] in _NEEDED]
     package = folder / f"{_NAME}.tar.gz"
     with tarfile.open(package, "w:gz") as archive:
         for name in ("flowers", "backfill"):

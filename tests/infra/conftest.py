@@ -102,7 +102,7 @@ def checkov(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs `checkov arguments…` in a folder. Skips the test where it is not installed."""
     program = str(_CHECKOV) if _CHECKOV.exists() else shutil.which("checkov")
     if program is None:
-        pytest.skip("checkov is not installed: make infra-test installs it")
+        pytest.skip("checkov is not installed: make test-infra installs it")
     return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -22,8 +22,10 @@ def test_no_blank_of_the_template_is_left() -> None:
 
 
 def test_the_libraries_are_those_of_the_function() -> None:
-    direct = (ROOT / "function" / "requirements.txt").read_text(encoding="utf-8").split("\n\n")[0]
-    assert rows("biblioteca") == [list(pin) for pin in re.findall(r"^([a-z0-9-]+)==([0-9.]+)", direct, re.MULTILINE)]
+    direct = re.findall(r"^[a-z-]+", (ROOT / "function" / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    lock = (ROOT / "function" / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([a-z0-9-]+)==([0-9.]+)", lock, re.MULTILINE))
+    assert rows("biblioteca") == [[name, pins[name]] for name in direct]
 
 
 def test_the_sizes_are_terraform_s_defaults() -> None:

@@ -135,7 +135,7 @@ def _litter(function: Path) -> None:
     for name in ("flowers/__pycache__/main.cpython-311.pyc", ".pytest_cache/README.md", "backfill/run.py"):
         (function / name).parent.mkdir(parents=True, exist_ok=True)
         (function / name).write_bytes(b"litter")
-    for name in ("README.md", "flowers/README.md", ".env", "flowers/.DS_Store"):
+    for name in ("README.md", "CHANGELOG.md", "flowers/README.md", ".env", "flowers/.DS_Store"):
         (function / name).write_bytes(b"litter")
 
 
@@ -172,7 +172,7 @@ def test_the_archive_holds_the_function_alone_and_is_named_after_its_content(
     )
     committed = {name.removeprefix("function/") for name in listing.stdout.splitlines()}
     assert deployed == {
-        name for name in committed if not name.startswith("backfill/") and not name.endswith("README.md")
+        name for name in committed if not name.startswith("backfill/") and not name.endswith((".md", ".in"))
     }
     (function / "main.py").write_text("changed = True\n", encoding="utf-8")
     assert packed() != deployed_name
