@@ -80,22 +80,6 @@ bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images
 profile: .venv/serve/ready ## write where the time of a start and of a photo goes
 	.venv/serve/bin/python -m tests.bench.profile
 
-load: .venv/load/ready ## run a short load test
-	.venv/load/bin/python -m pytest tests/bench/load/test_load.py -s
-
-test-soak: .venv/test/ready ## run the long tests: thousands of uploads while memory is measured
-	.venv/test/bin/$(PYTEST) -m soak -s
-
-##@ Measure
-bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/bench/build/ready ## compare speed and memory with other servers (ONLY=cold,int8)
-	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench.speed
-
-bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images
-	.venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
-
-profile: .venv/serve/ready ## show the time that a start and a photo take (FUNCTION=folder for another version)
-	.venv/serve/bin/python -m tests.bench.profile $(FUNCTION) $(if $(filter function,$(FUNCTION)),> tests/bench/profile/profile.txt)
-
 load: .venv/load/ready ## load a function and report (URL=https://… PROFILE=ramp RATE=5 PEAK=500 MINUTES=60)
 	.venv/load/bin/python -m tests.bench.load $(call options,URL PROFILE RATE PEAK MINUTES)
 

@@ -56,6 +56,7 @@ def test_make_help_lists_every_phony_target() -> None:
     done = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S607
     listed = set(re.findall(r"^  make ([a-z-]+) ", done.stdout, re.MULTILINE))
     (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert done.stderr == ""
     assert listed == set(phony.replace("\\\n", " ").split())
     assert all(len(line) <= 120 for line in done.stdout.splitlines())
 
