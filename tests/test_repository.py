@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import flowers
+
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 INPUTS = sorted(path for path in ROOT.rglob("*.in") if ".venv" not in path.parts)
@@ -65,3 +67,8 @@ def test_dependabot_watches_every_lock() -> None:
     text = (ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8")
     watched = re.findall(r"^ +- /(.*)$", text, re.MULTILINE)
     assert watched == sorted({str(source.parent.relative_to(ROOT)) for source in INPUTS})
+
+
+def test_changelog_begins_with_the_version_of_the_code() -> None:
+    text = (ROOT / "function" / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## ([0-9.]+), \d{4}-\d\d-\d\d$", text, re.MULTILINE)[0] == flowers.__version__

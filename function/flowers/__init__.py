@@ -9,6 +9,8 @@ documents, for both and for the backfill of a whole bucket (`../backfill`). `clo
 
 import os
 
+__version__ = "2.0.0"  # of the code; CHANGELOG.md has what changed. The model has its own version.
+
 from . import cold_start as cold_start  # first, since it reads the clock
 
 # NumPy's linear algebra, unused here, otherwise starts a thread for each processor when it is imported, and again after

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Request, Response
 
+from .. import __version__
 from ..classifier import Classifier, Source, refusal
 from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..documents import ErrorDocument, ResultDocument, Timing, without_heatmaps
@@ -122,13 +123,14 @@ class HttpFunction:
         return Answer(description, headers={"Vary": "Accept"})
 
     def _health(self, _: Request) -> Answer:
-        return Answer({"status": "ok", "model": self._classifier.identity})
+        return Answer({"status": "ok", "version": __version__, "model": self._classifier.identity})
 
     def _species(self, _: Request) -> Answer:
         return Answer({"species": self._classifier.species()})
 
     def _openapi(self, _: Request) -> Answer:
         document: dict[str, Any] = json.loads(_OPENAPI.read_text(encoding="utf-8"))
+        document["info"]["version"] = __version__
         top = document["components"]["parameters"]["top"]["schema"]
         top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
         lang = document["components"]["parameters"]["lang"]["schema"]

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+import flowers
 from flowers.imaging.formats import FORMATS
 from flowers.settings import BUNDLED_MODEL
 from tests.support.drawn_flower import draw_flower, encode
@@ -175,6 +176,11 @@ def test_health_names_the_model_by_the_digest_of_its_file(client: FlaskClient) -
     reply = ask(client, "GET", "/health")
     assert (reply.status, reply.document["status"]) == (200, "ok")
     assert reply.document["model"]["sha256"] == digest(BUNDLED_MODEL.read_bytes())
+
+
+def test_version_of_the_code_is_shown(client: FlaskClient) -> None:
+    assert ask(client, "GET", "/health").document["version"] == flowers.__version__
+    assert ask(client, "GET", "/openapi.json").document["info"]["version"] == flowers.__version__
 
 
 def test_species_are_told_once_each(client: FlaskClient) -> None:
