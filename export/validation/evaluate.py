@@ -1,7 +1,8 @@
-"""Calibrates the served model on held-out photographs and measures it on `valid`, through the function's own path."""
+"""Calibrate the served model on held-out photographs and measure it on `valid`, through the function's own path."""
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,41 @@ import onnx
 from numpy.typing import NDArray
 
 from ..conversion.metadata import read_metadata, save, write_metadata
+from ..training.dataset import NO_KIND, Dataset, Photo
+from .measure import (
+    calibration_error,
+    f1_by_class,
+    fit_temperature,
+    mixture_weights,
+    rejection_threshold,
+    reliability,
+    top_accuracy,
+)
 from ..serving import Model, logits_of, probabilities
-from ..training.dataset import Dataset, Photo
-from .measure import calibration_error, f1_by_class, fit_temperature, rejection_threshold, reliability, top_accuracy
 
-# Two of a hundred flowers are refused on the held-out photographs, so that three of a hundred are a safe promise.
-KEEP_IDENTIFIED = 0.98
-MOST_CONFUSIONS = 12
+# What people send: photographs like those of the first collection, of its kinds by other people, and of none of them.
+MIXTURE = {
+    "first collection": 0.25,
+    "elsewhere": 0.45,
+    "other-flowers": 0.15,
+    "plants-without-flowers": 0.075,
+    "scenes": 0.075,
+}
+MAX_CONFUSIONS = 20
 
 
-def _truth(photos: tuple[Photo, ...]) -> NDArray[np.int64]:
+def parts_of(photos: Sequence[Photo], first: str) -> NDArray[np.str_]:
+    """Return the part of the mixture that each photograph [N] belongs to; `first` is the first collection's source."""
+    return np.array([photo.kind or ("first collection" if photo.source == first else "elsewhere") for photo in photos])
+
+
+def _truth(photos: Sequence[Photo]) -> NDArray[np.int64]:
     return np.array([photo.label for photo in photos], np.int64)
+
+
+def _share(chosen: NDArray[np.bool_]) -> float | None:
+    """Return the share (0..1) of a selection; None of nothing."""
+    return round(float(chosen.mean()), 4) if chosen.size else None
 
 
 def _confusions(
@@ -29,88 +54,142 @@ def _confusions(
     pairs = Counter((int(t), int(p)) for t, p in zip(truth, predicted, strict=True) if t != p)
     return [
         {"shown": labels[t], "taken_for": labels[p], "photos": count}
-        for (t, p), count in pairs.most_common(MOST_CONFUSIONS)
+        for (t, p), count in pairs.most_common(MAX_CONFUSIONS)
     ]
 
 
-def _rejection_curve(flowers: NDArray[np.float64], others: NDArray[np.float64]) -> list[dict[str, float]]:
-    return [
-        {
-            "threshold": round(float(threshold), 3),
-            "flowers_identified": round(float((flowers >= threshold).mean()), 4),
-            "others_rejected": round(float((others < threshold).mean()), 4),
+def _known_report(
+    labels: tuple[str, ...], shares: NDArray[np.float64], truth: NDArray[np.int64], threshold: float
+) -> dict[str, Any]:
+    """Measure photographs of known kinds: probabilities [N, C] and classes [N]."""
+    predicted = shares.argmax(axis=1).astype(np.int64)
+    identified = shares.max(axis=1) >= threshold
+    bins = reliability(shares, truth)
+    shown = np.unique(truth)
+    return {
+        "photos": len(truth),
+        "kinds": len(shown),
+        "top1": round(top_accuracy(shares, truth), 4),
+        "top5": round(top_accuracy(shares, truth, 5), 4),
+        "macro_top1": round(float(np.mean([(predicted[truth == kind] == kind).mean() for kind in shown])), 4),
+        "macro_f1": round(float(f1_by_class(predicted, truth, len(labels))[shown].mean()), 4),
+        "expected_calibration_error": round(calibration_error(bins), 4),
+        "identified": _share(identified),
+        "identified_right": _share((predicted == truth)[identified]),
+        "reliability": [bin_._asdict() for bin_ in bins],
+        "confusions": _confusions(labels, predicted, truth),
+    }
+
+
+def _by_source(
+    data: Dataset, shares: NDArray[np.float64], truth: NDArray[np.int64], threshold: float
+) -> dict[str, dict[str, Any]]:
+    trained = Counter(photo.source for photo in data.train)
+    sources = np.array([photo.source for photo in data.valid])
+    right, named = shares.argmax(axis=1) == truth, shares.max(axis=1) >= threshold
+    report: dict[str, dict[str, Any]] = {}
+    for source in dict.fromkeys(sources):
+        known = (sources == source) & (truth != NO_KIND)
+        others = (sources == source) & (truth == NO_KIND)
+        report[str(source)] = {
+            "trained_on": trained[str(source)],
+            "photos": int(known.sum()),
+            "top1": _share(right[known]),
+            "identified": _share(named[known]),
+            "identified_right": _share(right[known & named]),
+            "others": int(others.sum()),
+            "others_named": _share(named[others]),
         }
+    return report
+
+
+def _by_kind(
+    data: Dataset, parts: NDArray[np.str_], shares: NDArray[np.float64], truth: NDArray[np.int64]
+) -> dict[str, dict[str, Any]]:
+    """Report each kind's accuracy on both sides, and how many photographs from elsewhere it was trained on."""
+    first = data.train[0].source
+    trained = Counter(photo.label for photo in data.train if photo.source != first)
+    right = shares.argmax(axis=1) == truth
+    report = {}
+    for index, label in enumerate(data.labels):
+        sides = {
+            name: right[(truth == index) & (parts == part)]
+            for name, part in (("first", "first collection"), ("elsewhere", "elsewhere"))
+        }
+        report[label] = {
+            "trained_elsewhere": trained[index],
+            **{name: {"photos": len(side), "accuracy": _share(side)} for name, side in sides.items()},
+        }
+    return report
+
+
+def _curve(
+    confidence: NDArray[np.float64], parts: NDArray[np.str_], pictures: NDArray[np.float64]
+) -> list[dict[str, float]]:
+    """Return the share named of each part of `valid` [N], and of pictures of no flower [M], by threshold."""
+    named = {part: confidence[parts == part] for part in MIXTURE if (parts == part).any()} | {"no flowers": pictures}
+    return [
+        {"threshold": round(float(threshold), 3)}
+        | {part: round(float((values >= threshold).mean()), 4) for part, values in named.items()}
         for threshold in np.linspace(0, 1, 101)
     ]
 
 
-def _valid_report(
-    labels: tuple[str, ...], shares: NDArray[np.float64], truth: NDArray[np.int64], threshold: float
-) -> dict[str, Any]:
-    predicted = shares.argmax(axis=1).astype(np.int64)
-    bins = reliability(shares, truth)
-    return {
-        "photos": len(truth),
-        "top1": round(top_accuracy(shares, truth), 4),
-        "top5": round(top_accuracy(shares, truth, 5), 4),
-        "macro_f1": round(float(f1_by_class(predicted, truth, len(labels)).mean()), 4),
-        "expected_calibration_error": round(calibration_error(bins), 4),
-        "identified": round(float((shares.max(axis=1) >= threshold).mean()), 4),
-        "reliability": [bin_._asdict() for bin_ in bins],
-        "confusions": _confusions(labels, predicted, truth),
-        "accuracy_by_species": {
-            label: {
-                "photos": int((truth == index).sum()),
-                "accuracy": round(float((predicted[truth == index] == index).mean()), 4),
-            }
-            for index, label in enumerate(labels)
-            if (truth == index).any()
-        },
-    }
+def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file: Path) -> dict[str, Any]:
+    """Fit temperature and threshold, write them and the accuracy into `model_file`, and report (also as JSON).
 
-
-def evaluate(model_file: Path, data: Dataset, not_flowers: list[Path], report_file: Path) -> dict[str, Any]:
-    """Fits temperature and threshold, writes them and the accuracy into `model_file`, and reports (also as JSON).
-
-    `not_flowers` are pictures of anything else; their parent folder's name is their kind.
+    Both are fitted on the holdout, weighted as `MIXTURE` says. `negatives` are pictures of no flower at all; their
+    parent folder's name is their kind. `valid` is reported by part, by source and by kind.
     """
     model = Model.load(model_file)
+    first = data.train[0].source
     held_truth, truth = _truth(data.holdout), _truth(data.valid)
+    held_parts, parts = parts_of(data.holdout, first), parts_of(data.valid, first)
     held = logits_of([photo.path for photo in data.holdout], model, "holdout")
     logits = logits_of([photo.path for photo in data.valid], model, "valid")
-    strangers = logits_of(not_flowers, model, "no flowers")
+    drawn = logits_of(negatives, model, "no flowers")
 
-    temperature = round(fit_temperature(held, held_truth), 4)
+    weights = mixture_weights(held_parts, MIXTURE)
+    known = held_truth != NO_KIND
+    temperature = round(fit_temperature(held[known], held_truth[known], weights[known]), 4)
     held_shares = probabilities(held, temperature)
-    threshold = rejection_threshold(held_shares.max(axis=1), KEEP_IDENTIFIED)
+    threshold = rejection_threshold(
+        held_shares.max(axis=1), held_shares.argmax(axis=1) == held_truth, weights
+    )
     shares = probabilities(logits, temperature)
-    others = probabilities(strangers, temperature).max(axis=1)
-    kinds = np.array([file.parent.name for file in not_flowers])
+    pictures = probabilities(drawn, temperature).max(axis=1)
+    named = shares.max(axis=1) >= threshold
+    kinds = np.array([file.parent.name for file in negatives])
+
+    def held_error(at: float) -> float:
+        return round(calibration_error(reliability(probabilities(held[known], at), held_truth[known])), 4)
 
     report: dict[str, Any] = {
         "holdout": {
             "photos": len(held_truth),
-            "top1": round(top_accuracy(held_shares, held_truth), 4),
+            "mixture": {part: share for part, share in MIXTURE.items() if (held_parts == part).any()},
+            "top1": round(top_accuracy(held_shares[known], held_truth[known]), 4),
             "temperature": temperature,
             "reject_below": threshold,
-            "expected_calibration_error_before": round(
-                calibration_error(reliability(probabilities(held, 1.0), held_truth)), 4
-            ),
-            "expected_calibration_error_after": round(calibration_error(reliability(held_shares, held_truth)), 4),
+            "expected_calibration_error_before": held_error(1.0),
+            "expected_calibration_error_after": held_error(temperature),
         },
-        "valid": _valid_report(data.labels, shares, truth, threshold),
-        "not_flowers": {
-            "pictures": len(others),
-            "rejected": round(float((others < threshold).mean()), 4),
-            "by_kind": {
-                str(kind): {
-                    "pictures": int((kinds == kind).sum()),
-                    "rejected": round(float((others[kinds == kind] < threshold).mean()), 4),
-                }
-                for kind in np.unique(kinds)
-            },
-            "curve": _rejection_curve(shares.max(axis=1), others),
+        "valid": {
+            name: _known_report(data.labels, shares[parts == part], truth[parts == part], threshold)
+            for name, part in (("first", "first collection"), ("elsewhere", "elsewhere"))
+            if (parts == part).any()
         },
+        "sources": _by_source(data, shares, truth, threshold),
+        "others": {
+            str(part): {"pictures": int((parts == part).sum()), "named": _share(named[parts == part])}
+            for part in np.unique(parts[truth == NO_KIND])
+        },
+        "no_flowers": {
+            str(kind): {"pictures": int((kinds == kind).sum()), "named": _share(pictures[kinds == kind] >= threshold)}
+            for kind in np.unique(kinds)
+        },
+        "curve": _curve(shares.max(axis=1), parts, pictures),
+        "kinds": _by_kind(data, parts, shares, truth),
     }
     _write_calibration(model_file, report)
     report["model"] = {
@@ -126,11 +205,13 @@ def evaluate(model_file: Path, data: Dataset, not_flowers: list[Path], report_fi
 def _write_calibration(model_file: Path, report: dict[str, Any]) -> None:
     model = onnx.load(model_file)
     metadata = read_metadata(model)
-    figures = {name: report["valid"][name] for name in ("photos", "top1", "top5", "macro_f1")}
+    accuracy = {
+        part: {name: figures[name] for name in ("photos", "top1", "top5", "macro_f1")}
+        for part, figures in report["valid"].items()
+    }
+    held = report["holdout"]
     write_metadata(
         model,
-        metadata.with_calibration(
-            report["holdout"]["temperature"], report["holdout"]["reject_below"], {"split": "valid", **figures}
-        ),
+        metadata.with_calibration(held["temperature"], held["reject_below"], {"split": "valid", **accuracy}),
     )
     save(model, model_file)

@@ -1,5 +1,6 @@
 """Measures of a classifier, from its logits or probabilities and the true classes."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +20,13 @@ class Bin(NamedTuple):
 
 
 def top_accuracy(shares: NDArray[np.float64], truth: NDArray[np.int64], count: int = 1) -> float:
-    """The share (0..1) of rows of `shares` [N, C] whose true class is among the `count` largest."""
+    """Return the share (0..1) of rows of `shares` [N, C] whose true class is among the `count` largest."""
     best = np.argsort(-shares, axis=1, kind="stable")[:, :count]
     return float((best == truth[:, None]).any(axis=1).mean())
 
 
 def f1_by_class(predicted: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """F1 (0..1) of each class [C]; 0 for a class that neither occurs nor is predicted."""
+    """Return F1 (0..1) of each class [C]; 0 for a class that neither occurs nor is predicted."""
     right = np.bincount(truth[predicted == truth], minlength=classes)
     occurring = np.bincount(truth, minlength=classes) + np.bincount(predicted, minlength=classes)
     scores: NDArray[np.float64] = 2 * right / np.maximum(occurring, 1)
@@ -33,7 +34,7 @@ def f1_by_class(predicted: NDArray[np.int64], truth: NDArray[np.int64], classes:
 
 
 def reliability(shares: NDArray[np.float64], truth: NDArray[np.int64]) -> list[Bin]:
-    """Predictions by confidence, in 15 bins of equal width; empty bins are left out."""
+    """Group predictions by confidence, in 15 bins of equal width; empty bins are left out."""
     confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
     index = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     return [
@@ -44,21 +45,33 @@ def reliability(shares: NDArray[np.float64], truth: NDArray[np.int64]) -> list[B
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error, 0..1 (C. Guo et al., ICML 2017): the bins' gaps weighted by their counts."""
+    """Return the expected calibration error, 0..1 (C. Guo et al., ICML 2017): the bins' gaps weighted by their counts."""
     total = sum(bin_.size for bin_ in bins)
     return sum(bin_.size * abs(bin_.confidence - bin_.accuracy) for bin_ in bins) / total
 
 
-def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    """The temperature (0.05..20) that makes `truth` [N] likeliest under `logits` [N, C].
+def mixture_weights(parts: NDArray[np.str_], mixture: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return each photograph's weight [N], so that the parts weigh as `mixture` says; parts without photographs don't."""
+    weights = np.zeros(len(parts))
+    for part, share in mixture.items():
+        inside = parts == part
+        if inside.any():
+            weights[inside] = share / inside.sum()
+    return weights / weights.sum()
 
-    The loss is convex in the logarithm's neighbourhood of its one minimum; golden-section search finds it to 0.1 %.
+
+def fit_temperature(
+    logits: NDArray[np.float32], truth: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """Return the temperature (0.05..20) that makes `truth` [N] likeliest under `logits` [N, C], weighted by `weights` [N].
+
+    The loss has one minimum over the logarithm of the temperature; golden-section search finds it to 0.1 %.
     """
     rows = np.arange(len(truth))
 
     def loss(log_temperature: float) -> float:
         shares = probabilities(logits, float(np.exp(log_temperature)))
-        return float(-np.log(np.maximum(shares[rows, truth], 1e-12)).mean())
+        return float(-np.average(np.log(np.maximum(shares[rows, truth], 1e-12)), weights=weights))
 
     low, high, ratio = np.log(0.05), np.log(20.0), (np.sqrt(5) - 1) / 2
     while high - low > 1e-3:
@@ -67,8 +80,14 @@ def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
     return float(np.exp((low + high) / 2))
 
 
-def rejection_threshold(confidence: NDArray[np.float64], keep: float) -> float:
-    """The largest threshold, to 4 digits, with at least a share `keep` (0..1) of `confidence` [N] at or above it."""
-    ordered = np.sort(confidence)
-    value = ordered[int(np.floor(len(ordered) * (1 - keep)))]
+def rejection_threshold(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64], cost: float
+) -> float:
+    """Return the threshold, to 4 digits, that is worth most: a right name counts 1, a wrong one -`cost`, none 0.
+
+    All arguments are [N]; a photograph of no known kind is never `right`.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    worth = np.cumsum(np.where(right, weights, -cost * weights)[order])
+    value = confidence[order][int(worth.argmax())]
     return float(np.floor(value * 1e4) / 1e4)

@@ -30,4 +30,4 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             split = "train" if index < 50 else "valid"
             _draw(root / split / folder, colour, number * 100 + index)
     (root / "classes.json").write_text(json.dumps({"001": "red disc", "002": "blue disc", "003": "yellow disc"}))
-    return load_dataset(root)
+    return load_dataset([root])

@@ -9,11 +9,14 @@ import pytest
 
 from export.errors import ExportError
 from export.training import train as training
-from export.training.augment import evaluation_batches
-from export.training.dataset import Dataset
-from export.training.train import Phase, Recipe, train
+from export.training.augment import Augmentation, evaluation_batches
+from export.training.backbone import build_classifier
+from export.training.dataset import NO_KIND, Dataset, Photo
+from export.training.train import Phase, Recipe, draw_weights, train
 
-RECIPE = Recipe(phases=(Phase(1, 64, True), Phase(1, 96, False)), warmup_epochs=1, head_epochs=20)
+RECIPE = Recipe(
+    phases=(Phase(1, 64, Augmentation()), Phase(1, 96, Augmentation(mixed=0.0))), warmup_epochs=1, head_epochs=20
+)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +29,7 @@ class _PulledPlugError(Exception):
     pass
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped_and_learns(
+def test_interrupted_run_resumes_and_learns(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, checkpoints = tmp_path / "discs.keras", tmp_path / "checkpoints"
@@ -55,7 +58,25 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_learns(
     assert not any(type(layer).__module__.startswith("export") for layer in network.layers)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path, data: Dataset) -> None:
+def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path, data: Dataset) -> None:
     (tmp_path / "state.json").write_text('{"recipe": {}, "history": []}')
     with pytest.raises(ExportError, match="another recipe"):
         train(data, tmp_path / "out.keras", tmp_path, replace(RECIPE, seed=2))
+
+
+def test_draws_are_balanced_over_sources_and_kinds() -> None:
+    photos = [Photo(Path(), 0, "big")] * 64 + [Photo(Path(), 0, "small")] * 4 + [Photo(Path(), NO_KIND, "big", "scenes")]
+    weights = draw_weights(photos, replace(RECIPE, balance=0.5, others=0.2, others_by_kind=(("scenes", 1.0),)))
+    assert weights[-1] == pytest.approx(0.2)
+    assert weights[:64].sum() / weights[64:68].sum() == pytest.approx(8 / 2)  # the roots of 64 and 4
+
+
+def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Dataset) -> None:
+    trained = build_classifier(5)
+    trained.save(tmp_path / "five.keras")
+    still = replace(RECIPE, phases=(Phase(2, 32, Augmentation()),), peak_rate=0.0)
+    train(data, tmp_path / "out.keras", tmp_path / "run", still, tmp_path / "five.keras")
+    network = keras.saving.load_model(tmp_path / "out.keras")
+    before, after = (model.get_layer("head_conv").get_weights()[0] for model in (trained, network))
+    assert np.allclose(before, after)
+    assert network.output_shape == (None, 3)
