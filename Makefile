@@ -1,7 +1,7 @@
 # Each target is three lines at most and runs on a laptop and in Cloud Build alike. It makes its environment first.
 PYTHON ?= python3
 PORT ?= 8080
-DATA ?= ../shared/flowers102
+
 NAME ?= flowers
 PEERS = bentoml fastapi litert litserve
 
@@ -75,7 +75,7 @@ bench: .venv/serve/ready .venv/bench/ready $(PEERS:%=.venv/bench-%/ready) tests/
 	@ONLY=$(ONLY) .venv/bench/bin/python -m tests.bench.speed
 
 bench-backfill: .venv/backfill/ready ## measure the backfill of 10,000 images
-	.venv/backfill/bin/python -m tests.bench.backfill --data $(DATA)
+	.venv/backfill/bin/python -m tests.bench.backfill --data $(or $(DATA),../shared/flowers102)
 
 profile: .venv/serve/ready ## write where the time of a start and of a photo goes
 	.venv/serve/bin/python -m tests.bench.profile
@@ -87,8 +87,8 @@ capacity: .venv/test/ready ## recommend sizes and their cost for your numbers (I
 	.venv/test/bin/python -m tests.bench.capacity $(call options,IMAGES_PER_DAY PEAK COLD_SHARE LATENCY_MS MEGAPIXELS UPLINK_MBIT PRICES) $(if $(WRITE),--write) $(if $(MEASURE),--measure)
 
 ##@ Model
-export: .venv/export/ready ## rebuild the served model from the Keras model and the photos (DATA=folder)
-	.venv/export/bin/python -m export all --data $(DATA)
+export: .venv/export/ready ## rebuild the served model from the Keras model and the photos (DATA="folder folder")
+	.venv/export/bin/python -m export all $(if $(DATA),--data $(DATA))
 
 ##@ Deploy (Google Cloud)
 plan: ## show what a deployment would change (STATE_BUCKET=my-project-terraform-state)

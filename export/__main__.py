@@ -6,13 +6,16 @@ import sys
 # TensorFlow's notices of missing graphics cards would bury the figures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from .bundled import BUILD, STEPS, BundledOptions
+from .bundled import BUILD, STEPS, BundledOptions, GatherOptions, gather
 from .command_line import Options, parse
 from .conversion.options import ConvertOptions, QuantizeOptions
 from .errors import ExportError
 
 
 def _run(command: str, options: Options) -> None:
+    if isinstance(options, GatherOptions):
+        gather(options)
+        return
     if isinstance(options, BundledOptions):
         run, _ = STEPS[command]
         run(options)

@@ -4,15 +4,15 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from .bundled import BUILD, DATA, STEPS, BundledOptions
+from .bundled import BUILD, DATA, KERAS_MODEL, STEPS, BundledOptions, GatherOptions
 from .conversion.labels import Order
 from .conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from .conversion.scale import SCALE_NAMES
 from .errors import ExportError
 
-Options = BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
+Options = GatherOptions | BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
 CUSTOM: dict[str, type[ConvertOptions | QuantizeOptions | VerifyOptions]] = {
     "convert": ConvertOptions,
     "quantize": QuantizeOptions,
@@ -71,24 +71,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, description) in STEPS.items():
-        command = commands.add_parser(
-            name,
-            help=description,
-            description=description,
-            # The defaults are those of the option classes.
-            argument_default=argparse.SUPPRESS,
-            allow_abbrev=False,
-        )
+        command = _add_command(commands, name, description)
         command.add_argument(
             "--data",
             type=Path,
-            help=f"folder of train/, valid/ and classes.json ({DATA}); for a model of your own, of class folders",
+            nargs="+",
+            action="extend",
+            help=f"folders of train/, valid/ and classes.json ({' '.join(map(str, DATA))}); for a model of your own, "
+            "one folder of class folders",
         )
         if name == "train":
             command.add_argument("--checkpoints", type=Path, help=f"where each epoch leaves its state ({BUILD}/…)")
+            command.add_argument("--start", type=Path, help="Keras model to start from (ImageNet's weights)")
+            command.add_argument("--epochs", type=int, help="shorten the run, for a comparison")
+        if name in ("train", "trial"):
+            command.add_argument("--keras", type=Path, help=f"Keras model ({KERAS_MODEL.name})")
+            command.add_argument(
+                "--leave-out", nargs="+", action="extend", metavar="SOURCE", help="sources to test on, not to train on"
+            )
+        if name == "trial":
+            command.add_argument("--name", help="what the run is called in the card's table")
         if name in CUSTOM:
             _add_custom_options(command, name)
+    command = _add_command(commands, "gather", "build a training folder from public archives, fetched if absent")
+    command.add_argument("--archives", type=Path, help="folder of the published archives")
+    command.add_argument("--out", type=Path, help="training folder to write")
     return parser
+
+
+def _add_command(commands: Any, name: str, description: str) -> argparse.ArgumentParser:
+    """Add a subcommand. Its defaults are those of its option class."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=description, description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    return command
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -108,8 +124,15 @@ def parse(words: Sequence[str]) -> tuple[str, Options]:
     command = values.pop("command")
     if "scale" in values:
         values["scale"] = SCALE_NAMES[values["scale"]]
+    if command == "gather":
+        return command, GatherOptions(**values)
     custom = "model" in values
     kind = CUSTOM[command] if custom else BundledOptions
+    if custom and "data" in values:
+        if len(values["data"]) > 1:
+            raise ExportError("--data: give one folder of class folders for a model of your own")
+        values["data"] = values["data"][0]
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     strange = sorted(values.keys() - {field.name for field in fields(kind)})
     if strange:
         raise ExportError(f"--{strange[0].replace('_', '-')} belongs to a model of your own: give it as --model")

@@ -1,4 +1,4 @@
-"""Make training batches: random crops, small subjects, poor cameras, mixtures of two photographs, and what is no flower."""
+"""Make training batches: random crops, small subjects, poor cameras, mixtures of photographs, and what is no flower."""
 
 import math
 from collections.abc import Sequence

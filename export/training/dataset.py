@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from ..errors import ExportError
 from ..conversion.labels import Labels
+from ..errors import ExportError
 from ..serving import IMAGE_ENDINGS
 
 HOLDOUT_EVERY = 13
@@ -84,7 +84,10 @@ def load_dataset(roots: Sequence[Path], leave_out: Collection[str] = ()) -> Data
             for photos in photos_by_folder:
                 # Where all files have the same prefix, it says nothing of the source: the collection's name does.
                 parts[part].append(
-                    [replace(photo, source=(len(prefixes) > 1 and _prefix(photo.path)) or root.name) for photo in photos]
+                    [
+                        replace(photo, source=(len(prefixes) > 1 and _prefix(photo.path)) or root.name)
+                        for photo in photos
+                    ]
                 )
     train: list[Photo] = []
     holdout: list[Photo] = []

@@ -102,8 +102,8 @@ def gather(archives: Path, out: Path, check: bool = True) -> int:
 
     out.mkdir(parents=True, exist_ok=True)
     written = 0
-    for archive, place in (("102flowers.tgz", oxford), ("flower_photos.tgz", five_kinds)):
-        for name, photo in tqdm(_files(archives / archive), archive, unit="file", mininterval=1):
+    for tar, place in (("102flowers.tgz", oxford), ("flower_photos.tgz", five_kinds)):
+        for name, photo in tqdm(_files(archives / tar), tar, unit="file", mininterval=1):
             target = place(name) if name.suffix == ".jpg" else None
             if target is not None:
                 (out / target).parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def gather(archives: Path, out: Path, check: bool = True) -> int:
 def _fetch(archive: Archive, file: Path) -> None:
     partial = file.with_suffix(".partial")
     try:
-        with urllib.request.urlopen(archive.url, timeout=30) as answer, partial.open("wb") as target:  # noqa: S310
+        with urllib.request.urlopen(archive.url, timeout=30) as answer, partial.open("wb") as target:
             size = int(answer.headers.get("Content-Length") or 0)
             with tqdm(total=size or None, desc=f"fetch {archive.name}", unit="B", unit_scale=True) as bar:
                 while chunk := answer.read(CHUNK_BYTES):

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ExportError
 from .augment import Augmentation, evaluation_batches, targets_of, training_batches
 from .backbone import build_classifier
 from .dataset import Dataset, Photo, known
-from ..errors import ExportError
 from .imagenet_weights import load_imagenet_weights
 
 BATCH = 64
@@ -30,9 +30,9 @@ class Phase:
     changes: Augmentation
 
 
-# Small images first: an epoch at 160 px takes a third less time than one at 192. A network that is trained on random crops
-# is at its best on photographs somewhat larger (H. Touvron et al., "Fixing the train-test resolution discrepancy",
-# NeurIPS 2019). The last epochs see images that are changed less.
+# Small images first: an epoch at 160 px takes a third less time than one at 192. A network that is trained on random
+# crops is at its best on photographs somewhat larger (H. Touvron et al., "Fixing the train-test resolution
+# discrepancy", NeurIPS 2019). The last epochs see images that are changed less.
 PHASES = (
     Phase(12, 160, Augmentation()),
     Phase(2, 192, Augmentation(smallest_crop=0.4, degrees=15.0, colours=0.2, mixed=0.0)),
@@ -67,6 +67,10 @@ class Recipe:
     )
     leave_out: tuple[str, ...] = ()
     seed: int = 20261126
+
+    def shortened(self, epochs: int) -> "Recipe":
+        """Return the recipe with `epochs` epochs of the first phase alone, for a comparison of runs."""
+        return replace(self, phases=(replace(self.phases[0], epochs=epochs),), ema_momentum=0.99)
 
 
 def draw_weights(photos: Sequence[Photo], recipe: Recipe) -> NDArray[np.float64]:
@@ -193,9 +197,7 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe, start: Pa
     weights = draw_weights(data.train, recipe)
     for epoch in range(len(state["history"]), len(epochs)):
         phase = epochs[epoch]
-        batches = training_batches(
-            data.train, weights, classes, phase.size, BATCH, recipe.seed + epoch, phase.changes
-        )
+        batches = training_batches(data.train, weights, classes, phase.size, BATCH, recipe.seed + epoch, phase.changes)
         fitted = model.fit(
             batches,
             validation_data=held,

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..conversion.metadata import read_metadata, save, write_metadata
+from ..serving import Model, logits_of, probabilities
 from ..training.dataset import NO_KIND, Dataset, Photo
 from .measure import (
     calibration_error,
@@ -21,7 +22,6 @@ from .measure import (
     reliability,
     top_accuracy,
 )
-from ..serving import Model, logits_of, probabilities
 
 # What people send: photographs like those of the first collection, of its kinds by other people, and of none of them.
 MIXTURE = {
@@ -31,6 +31,8 @@ MIXTURE = {
     "plants-without-flowers": 0.075,
     "scenes": 0.075,
 }
+# A wrong name weighs as much as three right ones: people believe a name, and see at once that there is none.
+WRONG_NAME_COST = 3.0
 MAX_CONFUSIONS = 20
 
 
@@ -147,16 +149,16 @@ def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file
     held_parts, parts = parts_of(data.holdout, first), parts_of(data.valid, first)
     held = logits_of([photo.path for photo in data.holdout], model, "holdout")
     logits = logits_of([photo.path for photo in data.valid], model, "valid")
-    drawn = logits_of(negatives, model, "no flowers")
 
     weights = mixture_weights(held_parts, MIXTURE)
     known = held_truth != NO_KIND
     temperature = round(fit_temperature(held[known], held_truth[known], weights[known]), 4)
     held_shares = probabilities(held, temperature)
     threshold = rejection_threshold(
-        held_shares.max(axis=1), held_shares.argmax(axis=1) == held_truth, weights
+        held_shares.max(axis=1), held_shares.argmax(axis=1) == held_truth, weights, WRONG_NAME_COST
     )
     shares = probabilities(logits, temperature)
+    drawn = logits_of(negatives, model, "no flowers")
     pictures = probabilities(drawn, temperature).max(axis=1)
     named = shares.max(axis=1) >= threshold
     kinds = np.array([file.parent.name for file in negatives])

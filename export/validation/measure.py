@@ -45,13 +45,13 @@ def reliability(shares: NDArray[np.float64], truth: NDArray[np.int64]) -> list[B
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Return the expected calibration error, 0..1 (C. Guo et al., ICML 2017): the bins' gaps weighted by their counts."""
+    """Return the expected calibration error, 0..1: the bins' gaps by their counts (C. Guo et al., ICML 2017)."""
     total = sum(bin_.size for bin_ in bins)
     return sum(bin_.size * abs(bin_.confidence - bin_.accuracy) for bin_ in bins) / total
 
 
 def mixture_weights(parts: NDArray[np.str_], mixture: Mapping[str, float]) -> NDArray[np.float64]:
-    """Return each photograph's weight [N], so that the parts weigh as `mixture` says; parts without photographs don't."""
+    """Return each photograph's weight [N], so that the parts that have photographs weigh as `mixture` says."""
     weights = np.zeros(len(parts))
     for part, share in mixture.items():
         inside = parts == part
@@ -63,7 +63,7 @@ def mixture_weights(parts: NDArray[np.str_], mixture: Mapping[str, float]) -> ND
 def fit_temperature(
     logits: NDArray[np.float32], truth: NDArray[np.int64], weights: NDArray[np.float64] | None = None
 ) -> float:
-    """Return the temperature (0.05..20) that makes `truth` [N] likeliest under `logits` [N, C], weighted by `weights` [N].
+    """Return the temperature (0.05..20) that makes `truth` [N] likeliest under `logits` [N, C]; `weights` are [N].
 
     The loss has one minimum over the logarithm of the temperature; golden-section search finds it to 0.1 %.
     """
@@ -85,9 +85,9 @@ def rejection_threshold(
 ) -> float:
     """Return the threshold, to 4 digits, that is worth most: a right name counts 1, a wrong one -`cost`, none 0.
 
-    All arguments are [N]; a photograph of no known kind is never `right`.
+    It lies halfway between two confidences. The arrays are [N]; a photograph of no known kind is never `right`.
     """
     order = np.argsort(-confidence, kind="stable")
     worth = np.cumsum(np.where(right, weights, -cost * weights)[order])
-    value = confidence[order][int(worth.argmax())]
-    return float(np.floor(value * 1e4) / 1e4)
+    last = int(worth.argmax())
+    return round(float(confidence[order][last : last + 2].mean()), 4)

@@ -206,7 +206,7 @@ Each run is a training of its own on the same machine. `right` and the rest are 
 {_beside_the_original_team(evaluation)}
 
 The original team's figures are the test accuracies that it published (four convolutions, two dense layers of 512, Keras 2.15), on a
-split of its own: they tell the order of magnitude, not more. `tests/export/conversion/original_team.py` rebuilds its network.
+split of its own: they tell the order of magnitude, not more. `tests/support/original_team.py` rebuilds its network.
 
 ## What it is
 

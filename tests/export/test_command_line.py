@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from export.bundled import STEPS, BundledOptions
+from export.bundled import STEPS, BundledOptions, GatherOptions
 from export.command_line import parse
 from export.conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from export.errors import ExportError
@@ -53,6 +53,28 @@ def test_verify_and_quantize_options_are_accepted() -> None:
     assert parse(("quantize", *MODEL, "--data", "p", "--out", "o"))[1] == QuantizeOptions(
         model="m.keras", data=Path("p"), out="o"
     )
+
+
+def test_train_takes_several_folders_and_sources() -> None:
+    words = ("train", "--data", "a", "b", "--leave-out", "x", "y", "--start", "s.keras", "--keras", "o.keras")
+    assert parse((*words, "--epochs", "4"))[1] == BundledOptions(
+        data=(Path("a"), Path("b")),
+        leave_out=("x", "y"),
+        keras=Path("o.keras"),
+        start=Path("s.keras"),
+        epochs=4,
+    )
+
+
+def test_gather_options_are_accepted() -> None:
+    options = GatherOptions(archives=Path("a"), out=Path("o"))
+    assert parse(("gather", "--archives", "a", "--out", "o")) == ("gather", options)
+    assert parse(("gather",)) == ("gather", GatherOptions())
+
+
+def test_second_data_folder_for_own_model_is_refused() -> None:
+    with pytest.raises(ExportError, match="give one folder"):
+        parse((*CONVERT, "--data", "a", "b"))
 
 
 @pytest.mark.parametrize("command", STEPS)

@@ -38,6 +38,11 @@ class Catalogue:
             language: _read(_NAMES / f"{language}.json") for language in LANGUAGES
         }
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels of the catalogue, in its order."""
+        return tuple(self._facts)
+
     def find(self, label: str) -> Species:
         """Return the species of a model's label."""
         facts = self._facts.get(label, {})

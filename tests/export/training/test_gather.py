@@ -110,9 +110,7 @@ def test_absent_archive_is_fetched(archives: Path, tmp_path: Path, monkeypatch: 
     ]
     monkeypatch.setattr(gathering, "ARCHIVES", tuple(sources))
     assert gather(tmp_path / "fetched", tmp_path / "data") == 67
-    assert sorted(path.name for path in (tmp_path / "fetched").iterdir()) == sorted(
-        archive.name for archive in sources
-    )
+    assert sorted(path.name for path in (tmp_path / "fetched").iterdir()) == sorted(archive.name for archive in sources)
 
 
 def test_unreachable_address_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,7 @@ class _PulledPlugError(Exception):
     pass
 
 
-def test_interrupted_run_resumes_and_learns(
-    tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_run_resumes_and_learns(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     out, checkpoints = tmp_path / "discs.keras", tmp_path / "checkpoints"
     fit = keras.Model.fit
     fitted: list[object] = []
@@ -65,7 +63,9 @@ def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path, data: Dataset) 
 
 
 def test_draws_are_balanced_over_sources_and_kinds() -> None:
-    photos = [Photo(Path(), 0, "big")] * 64 + [Photo(Path(), 0, "small")] * 4 + [Photo(Path(), NO_KIND, "big", "scenes")]
+    photos = (
+        [Photo(Path(), 0, "big")] * 64 + [Photo(Path(), 0, "small")] * 4 + [Photo(Path(), NO_KIND, "big", "scenes")]
+    )
     weights = draw_weights(photos, replace(RECIPE, balance=0.5, others=0.2, others_by_kind=(("scenes", 1.0),)))
     assert weights[-1] == pytest.approx(0.2)
     assert weights[:64].sum() / weights[64:68].sum() == pytest.approx(8 / 2)  # the roots of 64 and 4

@@ -8,6 +8,7 @@ from export.validation.measure import (
     calibration_error,
     f1_by_class,
     fit_temperature,
+    mixture_weights,
     rejection_threshold,
     reliability,
     top_accuracy,
@@ -46,8 +47,20 @@ def test_fit_temperature_finds_the_temperature_that_made_the_labels(temperature:
     assert fit_temperature(logits, truth) == pytest.approx(temperature, rel=0.05)
 
 
-def test_rejection_threshold_keeps_at_least_the_share_asked_for() -> None:
-    confidence = np.random.default_rng(3).uniform(size=512)
-    threshold = rejection_threshold(confidence, 0.98)
-    assert (confidence >= threshold).mean() >= 0.98
-    assert (confidence >= threshold + 0.01).mean() < 0.98
+def test_weights_move_the_temperature() -> None:
+    logits = np.array([[4.0, 0.0], [4.0, 0.0]], np.float32)
+    truth = np.array([0, 1])
+    sure = fit_temperature(logits, truth, np.array([0.95, 0.05]))
+    assert sure < fit_temperature(logits, truth, np.array([0.7, 0.3]))
+
+
+def test_mixture_weighs_parts_and_skips_absent_ones() -> None:
+    weights = mixture_weights(np.array(["a", "a", "b", "c"]), {"a": 0.5, "b": 0.3, "absent": 0.2})
+    assert weights == pytest.approx([0.3125, 0.3125, 0.375, 0.0])
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.4, 0.2), (1.5, 0.5), (100.0, 0.85)])
+def test_threshold_weighs_wrong_names_by_their_cost(cost: float, expected: float) -> None:
+    confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2])
+    right = np.array([True, False, True, True, False, False, True])
+    assert rejection_threshold(confidence, right, np.ones(7), cost) == expected

@@ -23,9 +23,9 @@ def test_every_bound_of_the_committed_verification_holds() -> None:
 
 @pytest.mark.skipif(not FLOWERS102.exists(), reason=f"needs the photographs of {FLOWERS102}")
 def test_served_file_and_keras_model_agree_on_photographs() -> None:
-    data = load_dataset(FLOWERS102)
+    data = load_dataset([FLOWERS102])
     model = Model.load(SERVED_MODEL)
-    assert model.card.labels == data.labels
+    assert model.card.labels[: len(data.labels)] == data.labels
     photos = data.valid[::8]
     pixels = np.stack(list(pixels_of([photo.path for photo in photos], model)))
     expected = adapt(load_source(KERAS_MODEL), pixels.shape[1:3]).confidences(pixels, SCALE).argmax(axis=1)
