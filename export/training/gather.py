@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 from tqdm import tqdm
 
 from ..errors import ExportError
@@ -141,7 +142,7 @@ def _matrix(file: Path, key: str) -> NDArray[np.int64]:
     """Read a vector of whole numbers from a MATLAB file."""
     try:
         return np.asarray(loadmat(file)[key], np.int64).ravel()
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except (KeyError, ValueError, TypeError, OSError, MatReadError) as error:
         raise GatherError(f"{file} has no {key} in it: is it the published file?") from error
 
 
