@@ -1,7 +1,6 @@
 # Each target is three lines at most and runs on a laptop and in Cloud Build alike. It makes its environment first.
 PYTHON ?= python3
 PORT ?= 8080
-
 NAME ?= flowers
 PEERS = bentoml fastapi litert litserve
 

@@ -13,7 +13,7 @@ from export.conversion.metadata import Metadata, Resize, write_metadata
 from export.training.dataset import load_dataset
 from export.validation.evaluate import evaluate
 from flowers.model.session import Model
-from tests.function.tiny_model import tiny_model
+from tests.support.tiny_model import tiny_model
 
 COLOURS = {"001": (230, 60, 60), "002": (60, 230, 60), "003": (60, 60, 230)}
 
