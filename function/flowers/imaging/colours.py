@@ -138,8 +138,13 @@ def _hlg(signal: _Floats) -> _Floats:
 
 
 def _tone_mapped(light: _Floats) -> _Floats:
-    """Return light from 0 to 1: dark parts as they are, the brightest light of HDR content as white."""
-    brightest = light.max(axis=-1, keepdims=True)
-    peak = _PEAK / _WHITE
-    mapped: _Floats = light * (1 + brightest / peak**2) / (1 + brightest)
+    """Return light from 0 to 1, as browsers do (SMPTE ST 2094-50): half as bright up to a diffuse white, then less.
+
+    The brightest channel decides, so that hues stay.
+    """
+    brightest = np.clip(light.max(axis=-1, keepdims=True), 1e-6, _PEAK / _WHITE)
+    # A quadratic Bézier curve from (1, 0.5) over (1.65, 0.825) to (peak, 1), solved for its parameter.
+    square = _PEAK / _WHITE - 2.3
+    t = (np.sqrt(1.69 + 4 * square * np.maximum(brightest - 1, 0)) - 1.3) / (2 * square)
+    mapped: _Floats = light * np.where(brightest <= 1, 0.5, (0.5 + 0.65 * t - 0.15 * t**2) / brightest)
     return mapped

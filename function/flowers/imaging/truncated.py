@@ -14,12 +14,12 @@ from .header import Header
 _MIN_SHARE = 0.9
 _BLOCK_ROWS = 16
 _END = b"\xff\xd9"
-# Data that decode to something else than the grey with which libjpeg fills up what is missing.
+# Data that decode to something else than the plain colour with which libjpeg fills up what is missing.
 _NOISE = bytes(range(1, 255)) * 16
 
 
 def load_truncated(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile | None:
-    """Return a truncated JPEG, its missing rows grey; None when too much is missing."""
+    """Return a truncated JPEG, its missing rows in one colour; None when too much is missing."""
     if header.frame is None:
         return None
     data = data.rstrip(b"\xff")

@@ -1,0 +1,105 @@
+"""A JPEG whose last bytes are missing is shown when nearly all of its rows are there, as viewers do."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flowers.errors import InputError
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import Decoded, decode
+from flowers.imaging.memory import PixelBudget
+from tests.support.drawn_flower import encode
+from tests.support.pictures import distance, draw_picture, multi_scan_jpeg
+
+PICTURE = draw_picture(320, 240)
+WAYS = {
+    "baseline": {"quality": 90},
+    "restarts": {"quality": 90, "restart_marker_rows": 1},
+    "grey": {"quality": 90},
+    "cmyk": {"quality": 90},
+}
+
+
+def file(way: str, picture: Image.Image = PICTURE) -> bytes:
+    """Return the picture as a JPEG of one scan."""
+    mode = {"grey": "L", "cmyk": "CMYK"}.get(way, "RGB")
+    return encode(picture.convert(mode), "JPEG", **WAYS[way])
+
+
+def seen(data: bytes) -> Decoded:
+    """Return the whole picture as the model sees it."""
+    return decode(data, InputRule(240, 320), 250_000_000, PixelBudget(50_000_000))
+
+
+def refused(data: bytes) -> str:
+    """Return the reason of refusal."""
+    with pytest.raises(InputError) as caught:
+        seen(data)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4, 10, 40])
+@pytest.mark.parametrize("way", WAYS)
+def test_jpeg_without_its_last_bytes_is_shown(way: str, missing: int) -> None:
+    whole = seen(file(way))
+    cut = seen(file(way)[:-missing])
+
+    assert not whole.facts.truncated
+    assert cut.facts.truncated
+    assert distance(cut.pixels, Image.fromarray(whole.pixels)) <= 1.5
+
+
+@pytest.mark.parametrize("size", [(64, 48), (4000, 3000)])
+def test_truncated_jpeg_of_any_size_is_shown(size: tuple[int, int]) -> None:
+    data = file("baseline", PICTURE.resize(size))
+    assert seen(data[:-4]).facts.truncated
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_jpeg_without_its_last_rows_is_undecodable(way: str) -> None:
+    data = file(way)
+    start = data.index(b"\xff\xda")
+    for share in (0.8, 0.5, 0.1, 0.0):
+        assert refused(data[: start + 20 + int((len(data) - start - 20) * share)]) == "UNDECODABLE_IMAGE", share
+
+
+def noisy() -> Image.Image:
+    """Return a picture whose rows take equally many bytes."""
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8))
+
+
+def test_nine_tenths_of_the_rows_are_the_limit() -> None:
+    data = encode(noisy(), "JPEG", quality=90)
+    start = data.index(b"\xff\xda")
+    body = len(data) - start
+    assert seen(data[: start + int(body * 0.93)]).facts.truncated
+    assert refused(data[: start + int(body * 0.87)]) == "UNDECODABLE_IMAGE"
+
+
+def test_missing_rows_are_of_one_colour() -> None:
+    data = encode(noisy(), "JPEG", quality=90)
+    pixels = seen(data[: int(len(data) * 0.95)]).pixels
+    assert (pixels[-4:] == pixels[-1, -1]).all()
+    assert pixels[:200].std() > 30
+
+
+@pytest.mark.parametrize("missing", [1, 2, 30])
+def test_progressive_jpeg_without_its_last_bytes_is_shown(missing: int) -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    cut = seen(data[:-missing])
+    assert cut.facts.truncated
+    assert distance(cut.pixels, Image.fromarray(seen(data).pixels)) <= 3
+
+
+@pytest.mark.parametrize("scans", range(1, 6))
+def test_progressive_jpeg_without_its_finer_scans_is_undecodable(scans: int) -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    at = 0
+    for _ in range(scans + 1):
+        at = data.index(b"\xff\xda", at + 2)
+    assert refused(data[: at - 2]) == "UNDECODABLE_IMAGE"
+
+
+def test_jpeg_of_several_scans_without_the_last_is_undecodable() -> None:
+    data = multi_scan_jpeg(320, 240)
+    assert refused(data[: data.rindex(b"\xff\xda")]) == "UNDECODABLE_IMAGE"
