@@ -1,4 +1,4 @@
-"""A share of the processor for a process, as Cloud Run gives one: a quota in each tenth of a second."""
+"""Limit a process to a share of the CPU as Cloud Run does: by a quota for each tenth of a second."""
 
 import os
 import time
@@ -10,13 +10,13 @@ _PERIOD_MICROSECONDS = 100_000
 
 
 def limit_cpu(process: int, cpus: float) -> str:
-    """Limits a process and those it starts from now on to `cpus` processors; returns how.
+    """Limit a process and its future children to `cpus` CPUs; return how.
 
-    By a control group where this user may make one (version 2 or 1); else by affinity, which knows whole processors
-    only. Raises `OSError` where neither can be done.
+    Uses a control group (version 2 or 1) if this user may create one, else affinity, which only knows whole CPUs.
+    Raises `OSError` if neither works.
     """
     if cpus >= (os.cpu_count() or 1):
-        return "all processors"
+        return "all CPUs"
     quota, group = int(cpus * _PERIOD_MICROSECONDS), f"flowers-{process}"
     try:
         if (_CGROUPS / "cgroup.controllers").exists():
@@ -29,16 +29,16 @@ def limit_cpu(process: int, cpus: float) -> str:
         return "a control group's quota"
     except OSError as error:
         if cpus < 1 or not hasattr(os, "sched_setaffinity"):
-            raise OSError(f"cannot limit a process to {cpus} processors here: {error}") from error
+            raise OSError(f"cannot limit a process to {cpus} CPUs: {error}. Run as root, or with whole CPUs") from error
         os.sched_setaffinity(process, set(range(int(cpus))))
         return "affinity"
 
 
 def remove_limit(process: int) -> None:
-    """Removes the control group of a process that has ended, if there is one."""
+    """Remove the control group of a process that has ended, if there is one."""
     for folder in (_CGROUPS / f"flowers-{process}", _CGROUPS / "cpu" / f"flowers-{process}"):
         deadline = time.monotonic() + 5
         while folder.exists() and time.monotonic() < deadline:
-            with suppress(OSError):  # the kernel still counts who has just ended
+            with suppress(OSError):  # the kernel still counts a process that has just ended
                 folder.rmdir()
             time.sleep(0.05)

@@ -1,14 +1,15 @@
-"""What infra/ deploys when nothing else is asked for."""
+"""Read the default sizes that infra/ deploys."""
 
 import re
-from pathlib import Path
 from typing import Literal
 
-_VARIABLES = Path(__file__).parents[2] / "infra" / "variables.tf"
+from tests.support.paths import ROOT
+
+_VARIABLES = ROOT / "infra" / "variables.tf"
 
 
 def deployed(function: Literal["http", "upload"]) -> dict[str, str]:
-    """The defaults of a function's size by their names in infra/variables.tf, as they are written there."""
+    """Return the defaults of a function's size by name, as infra/variables.tf writes them."""
     text = _VARIABLES.read_text(encoding="utf-8")
     block = re.search(rf'^variable "{function}" \{{.*?^\}}', text, re.MULTILINE | re.DOTALL)
     assert block, f"{_VARIABLES} has no variable {function}"

@@ -1,14 +1,13 @@
 """Make the photographs that the measurements send, from ../shared/flowers102 if it exists, else from drawn flowers."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from tests.support.drawn_flower import draw_flower, encode
+from tests.support.paths import FLOWERS102
 
-FLOWERS = Path(__file__).parents[3] / "shared" / "flowers102" / "valid"
 # A camera's grain in levels of 255. Without it an enlarged photo has far fewer bytes than a real one.
 _GRAIN = 5.0
 
@@ -27,7 +26,7 @@ SIZES = (Size("small", 256, 192, 30), Size("500 px", 500, 375, 60), Size("12 meg
 
 
 def _originals(count: int) -> list[Image.Image]:
-    files = sorted(FLOWERS.rglob("*.jpg"))
+    files = sorted((FLOWERS102 / "valid").rglob("*.jpg"))
     if not files:
         return [draw_flower(640 + 40 * number, 480) for number in range(count)]
     return [Image.open(file).convert("RGB") for file in files[:: len(files) // count][:count]]

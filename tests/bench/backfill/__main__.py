@@ -1,7 +1,7 @@
-"""The backfill of a bucket of many images, beside what the machine can do at most: `make bench-backfill`.
+"""Measure the backfill of a bucket, and the most that the machine classifies without one: `make bench-backfill`.
 
-Its images are crops of the data set's photographs; one in a hundred is damaged. The bucket is fake-gcs-server on this
-machine, so that it takes its part of the processors: its seconds are told apart.
+The images are crops of the data set's photographs; one in a hundred is damaged. The bucket is fake-gcs-server on this
+machine. It shares the CPU, so its CPU time is reported separately.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.bench.backfill.limit import limit
 from tests.support.emulated_cloud import EmulatedStorage
-from tests.support.paths import MAIN
+from tests.support.paths import FLOWERS102, MAIN
 from tests.support.server_process import ServerProcess, processor_seconds, surroundings
 from tests.support.upload_server import UploadServer, acknowledged, serving
 
@@ -30,7 +30,7 @@ PROGRAM = (sys.executable, "-m", "backfill")
 
 
 def crops(photos: list[Path], number: int) -> bytes:
-    """A crop like no other number's; of each hundred one is cut off."""
+    """Return a crop that no other number has; one in a hundred is truncated."""
     chance = random.Random(number)  # noqa: S311  # chance, not secrecy
     with Image.open(photos[number % len(photos)]) as photo:
         share = chance.uniform(0.8, 1)
@@ -43,7 +43,7 @@ def crops(photos: list[Path], number: int) -> bytes:
 
 
 def fill(bucket: storage.Bucket, photos: list[Path], images: int) -> None:
-    """Uploads that many images into twenty folders."""
+    """Upload that many images into twenty folders."""
 
     def upload(number: int) -> None:
         bucket.blob(f"2025/{number % 20:02}/{number}.jpg").upload_from_string(crops(photos, number), "image/jpeg")
@@ -53,13 +53,13 @@ def fill(bucket: storage.Bucket, photos: list[Path], images: int) -> None:
 
 
 def ended_seconds() -> float:
-    """What all programs that this one started have used of the processors, once they have ended."""
+    """Return the CPU seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 class Run:
-    """A run of the program, its memory watched; `started` and the times are of the clock `time.monotonic`."""
+    """Run the program and watch its memory."""
 
     def __init__(self, pattern: str, workers: int, folder: Path, url: str) -> None:
         command = [*PROGRAM, "--input", pattern, "--direct_num_workers", str(workers)]
@@ -85,7 +85,7 @@ class Run:
             time.sleep(0.5)
 
     def end(self) -> float:
-        """Waits for the end; the seconds that it took."""
+        """Wait for the end; return the seconds that the run took."""
         self.process.process.wait()
         seconds = time.monotonic() - self.started
         self._thread.join()
@@ -93,28 +93,28 @@ class Run:
 
     @property
     def megabytes(self) -> int:
-        """The largest process's peak."""
+        """Return the peak memory of the largest process."""
         return max(self.peaks.values()) // 1024
 
 
 def clear_results(bucket: storage.Bucket) -> None:
-    """Deletes all results."""
+    """Delete all results."""
     found = [blob for blob in bucket.list_blobs() if blob.name.endswith(".json")]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda blob: blob.delete(), found))
 
 
 def results(bucket: storage.Bucket) -> dict[str, storage.Blob]:
-    """All results by name."""
+    """Return all results by name."""
     return {blob.name: blob for blob in bucket.list_blobs() if blob.name.endswith(".json")}
 
 
 def check(bucket: storage.Bucket) -> dict[str, int]:
-    """How many images have exactly their own right result; fails for one that has not."""
+    """Count the images by kind of result. Fail if an image has not exactly its own result."""
     blobs = {blob.name: blob for blob in bucket.list_blobs()}
     counts = {"results": 0, "errors": 0}
     images = [blob for name, blob in blobs.items() if not name.endswith(".json")]
-    assert len(blobs) == 2 * len(images), f"{len(images)} images, {len(blobs) - len(images)} results"
+    assert len(blobs) == 2 * len(images), f"{len(images)} images have {len(blobs) - len(images)} results"
     for image in images:
         mark = blobs[f"{image.name}.json"].metadata
         assert mark["source-generation"] == str(image.generation), image.name
@@ -127,19 +127,19 @@ def check(bucket: storage.Bucket) -> dict[str, int]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.backfill", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--data", type=Path, default=Path("../shared/flowers102"), help="photographs in class folders")
-    parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="whose speed is measured")
-    parser.add_argument("--speed-only", action="store_true", help="leave out the kill and the uploads")
+    parser.add_argument("--data", type=Path, default=FLOWERS102, help="photographs in class folders")
+    parser.add_argument("--images", type=int, default=10_000, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="numbers of workers to measure")
+    parser.add_argument("--speed-only", action="store_true", help="skip the kill and the uploads")
     arguments = parser.parse_args()
     photos = sorted(arguments.data.glob("*/*/*.jpg"))
     images, pattern = arguments.images, "gs://garden/2025/**"
     sample = [data for number in range(1, 400) if number % 100 for data in (crops(photos, number),)]
-    place = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a disk would slow the bucket down
+    place = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a disk would slow the bucket
     with tempfile.TemporaryDirectory(dir=place) as scratch, EmulatedStorage(folder=Path(scratch)) as server:
         folder = Path(tempfile.mkdtemp())
         bucket = storage.Client().create_bucket("garden")
@@ -156,11 +156,10 @@ def main() -> None:
             used -= ended_seconds() - ended
             steady, alone = images / (seconds - idle), 1000 * workers / most
             print(
-                f"{workers} workers: {images / seconds:.0f} images a second over all, {steady:.0f} without the "
-                f"{idle:.1f} s of a run that has nothing to do; in-process limit {most:.0f} ({steady / most:.0%}); "
-                f"milliseconds of processor an image: {1000 * used / images:.2f} of the program's, "
-                f"{alone:.2f} at the limit, {served:.2f} of the bucket's; at most {run.megabytes} MB a process; "
-                f"{check(bucket)}",
+                f"{workers} workers: {images / seconds:.0f} images per second; {steady:.0f} without the {idle:.1f} s "
+                f"of a run with nothing to do, {steady / most:.0%} of the {most:.0f} without a bucket. CPU ms: "
+                f"{1000 * used / images:.2f} of the program, {served:.2f} of the bucket, {alone:.2f} without a bucket. "
+                f"Peak memory of a process: {run.megabytes} MB. {check(bucket)}",
                 flush=True,
             )
         if not arguments.speed_only:
@@ -171,7 +170,7 @@ def main() -> None:
 
 
 def killed(bucket: storage.Bucket, pattern: str, images: int, folder: Path, server: EmulatedStorage) -> None:
-    """kill -9 of all processes half way, and another run."""
+    """Kill all processes half way, then run again."""
     run = Run(pattern, 2, folder, server.url)
     while sum(1 for _ in bucket.list_blobs(fields="items(name),nextPageToken")) < images * 1.5:
         time.sleep(0.5)
@@ -183,8 +182,8 @@ def killed(bucket: storage.Bucket, pattern: str, images: int, folder: Path, serv
     second = results(bucket)
     rewritten = sum(1 for name, blob in first.items() if second[name].generation != blob.generation)
     print(
-        f"killed after {len(first)} of {images}; the next run took {seconds:.0f} s for {images - len(first)}, "
-        f"wrote {rewritten} results a second time; {check(bucket)}\n{again.process.log.splitlines()[0]}",
+        f"killed after {len(first)} of {images} images; the next run took {seconds:.0f} s for the other "
+        f"{images - len(first)} and rewrote {rewritten} results. {check(bucket)}\n{again.process.log.splitlines()[0]}",
         flush=True,
     )
 
@@ -192,7 +191,7 @@ def killed(bucket: storage.Bucket, pattern: str, images: int, folder: Path, serv
 def uploads(
     bucket: storage.Bucket, photos: list[Path], images: int, pattern: str, folder: Path, server: EmulatedStorage
 ) -> None:
-    """A run while new photos and newer ones of old names are uploaded, with their events."""
+    """Run while new photos, and new generations of old ones, are uploaded with their events."""
     with serving(folder, server.url) as function:
         run = Run(pattern, 2, folder, server.url)
         sent = 0
@@ -203,13 +202,13 @@ def uploads(
     last = Run(pattern, 2, folder, server.url)
     last.end()
     print(
-        f"with {sent} uploads meanwhile: {seconds:.0f} s; afterwards {check(bucket)}\n"
-        f"{run.process.log}\nthe run after it:\n{last.process.log}"
+        f"with {sent} uploads at the same time: {seconds:.0f} s. Afterwards: {check(bucket)}\n"
+        f"{run.process.log}\nThe run after it:\n{last.process.log}"
     )
 
 
 def upload(bucket: storage.Bucket, photos: list[Path], images: int, number: int, function: UploadServer) -> None:
-    """One more photo, or in every third case a newer one of an old name, and its event."""
+    """Upload a new photo, or in every third call a new generation of an old one, and deliver its event."""
     name = f"2025/new/{number}.jpg" if number % 3 else f"2025/{number % 20:02}/{number}.jpg"
     blob = bucket.blob(name)
     blob.upload_from_string(crops(photos, images + number), "image/jpeg")

@@ -1,6 +1,6 @@
-"""What the machine can do at most: photographs classified from memory, by so many processes.
+"""Measure the most that the machine classifies: photographs from memory, in several processes.
 
-Not in `__main__`, which a process that is spawned does not import.
+This is a module of its own because a spawned process does not import `__main__`.
 """
 
 import multiprocessing
@@ -24,7 +24,7 @@ def _classify(files: list[bytes], rate: Any) -> None:
 
 
 def limit(files: list[bytes], processes: int) -> float:
-    """Images a second that so many processes classify from memory, without reading or writing any."""
+    """Return the images per second that so many processes classify from memory, without any bucket."""
     context = multiprocessing.get_context("spawn")
     rates: Any = context.Queue()
     workers = [context.Process(target=_classify, args=(files, rates)) for _ in range(processes)]

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from tests.bench.capacity import assumptions as assumed
 from tests.bench.capacity.assumptions import Workload, read_prices
@@ -12,8 +11,9 @@ from tests.bench.capacity.cost import Size, log_bytes, requests_per_image, sizes
 from tests.bench.capacity.fleet import MEASURED, Route, instances_started, max_rate, measured_instances, work
 from tests.bench.capacity.report import measured_table, table, ways_table
 from tests.bench.deployed import deployed
+from tests.support.paths import ROOT
 
-DOCUMENT = Path(__file__).parents[3] / "infra" / "SCALE.md"
+DOCUMENT = ROOT / "infra" / "SCALE.md"
 _POWERS = (4, 6, 8, 9)
 _BACKFILL_IMAGES, _BACKFILL_CPUS = 1e9, (100, 1_000, 8_000)
 

@@ -13,8 +13,7 @@ from tests.bench.capacity.fleet import Route
 from tests.bench.capacity.report import memory_text
 from tests.bench.capacity.scale import DOCUMENT, recommended, with_tables
 from tests.bench.deployed import deployed
-
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("route", ["http", "upload"])

@@ -1,18 +1,16 @@
-"""Load and stress: photographs of several sizes at a function, at a rate that rises, jumps or lasts.
+"""Load a function with photographs of several sizes, at a steady, rising or sudden rate.
 
 python -m tests.bench.load                                # starts a function, sized as one instance of infra/
 python -m tests.bench.load --url http://localhost:8080    # `make serve`
 ID_TOKEN=$(gcloud auth print-identity-token) python -m tests.bench.load --url https://… --peak 500
 
-Exits with 1 where the function did anything but answer, ask to come again (429, 503), and recover within seconds.
+Exits with 1 if the function answers anything but 2xx, 429 and 503, or does not recover within seconds.
 """
 
-# First of all: locust makes the standard library's sockets cooperative.
+# Imported first: locust makes the standard library's sockets cooperative.
 import locust  # isort: skip
 import argparse
 import logging
-import os
-import platform
 import random
 import sys
 import tempfile
@@ -33,6 +31,7 @@ from tests.bench.load.answers import Sample, faults
 from tests.bench.load.plan import PROFILES, Plan, plan
 from tests.bench.load.report import Run, write_report
 from tests.bench.local_server import memory_mib, serving
+from tests.bench.machine import machine
 from tests.bench.photos import Size, photos
 from tests.smoke import photo_headers
 
@@ -40,11 +39,11 @@ _OUT = Path(__file__).parents[1] / "build"
 _TICK_SECONDS = 1.0
 _TOKEN_SECONDS = 1800.0
 
-logging.getLogger("locust.runners").setLevel(logging.ERROR)  # it warns of each jump, and jumps are meant
+logging.getLogger("locust.runners").setLevel(logging.ERROR)  # it warns of each jump in the load
 
 
 class _Photographer:
-    """Sends photos of all sizes in their shares, with a token that is not about to expire."""
+    """Choose photos of all sizes in their shares, with headers whose token is fresh."""
 
     def __init__(self, url: str) -> None:
         self.files = photos()
@@ -53,7 +52,7 @@ class _Photographer:
         self.random = random.Random(1)  # noqa: S311  # the same photos in each run
 
     def next(self) -> tuple[Size, bytes, dict[str, str]]:
-        """A photo's size, its bytes, and the headers of a request with it."""
+        """Return a photo's size, its bytes, and the headers of a request with it."""
         if self._headers is None or time.monotonic() - self._headers[0] > _TOKEN_SECONDS:
             self._headers = time.monotonic(), photo_headers(self._url)
         (size,) = self.random.choices(list(self.files), [size.share for size in self.files])
@@ -61,13 +60,13 @@ class _Photographer:
 
 
 def _visitor(photographer: _Photographer, timeout: float) -> type[locust.HttpUser]:
-    """A user who sends a photo a second, at random, and waits for the answer, `timeout` seconds at most."""
+    """Return a locust user who sends one photo a second on average and waits up to `timeout` seconds for its answer."""
 
     class Visitor(locust.HttpUser):
         next_photo = 0.0
 
         def wait_time(self) -> float:
-            """Seconds until the next photo; none where the last answer came too late for it, and nothing is made up."""
+            """Return the seconds until the next photo: 0 if the last answer came too late for it."""
             now = time.monotonic()
             self.next_photo = max(now, (self.next_photo or now) + photographer.random.expovariate(1))
             return self.next_photo - now
@@ -84,7 +83,7 @@ def _visitor(photographer: _Photographer, timeout: float) -> type[locust.HttpUse
 
 
 def _shape(plan: Plan) -> locust.LoadTestShape:
-    """The plan in locust's terms."""
+    """Return the plan in locust's terms."""
 
     class Shape(locust.LoadTestShape):
         def tick(self) -> tuple[int, float] | None:
@@ -95,7 +94,7 @@ def _shape(plan: Plan) -> locust.LoadTestShape:
 
 
 def _keep(samples: list[Sample], environment: Environment, started: float) -> None:
-    """Adds a sample for each request that ends."""
+    """Add a sample for each request that ends."""
 
     def add(name: str, response_time: float, start_time: float, response: Any, exception: Any, **_: Any) -> None:
         status = getattr(response, "status_code", 0) or 0
@@ -118,7 +117,7 @@ def _processes_behind(url: str) -> list[int]:
 
 
 def _watch(samples: list[Sample], memory: list[tuple[float, float]], url: str, started: float) -> None:
-    """Notes the memory of a local server each second, and says now and then how it goes."""
+    """Record the memory of a local server each second, and print progress every ten."""
     processes, second = _processes_behind(url), 0
     while True:
         if processes:
@@ -126,20 +125,20 @@ def _watch(samples: list[Sample], memory: list[tuple[float, float]], url: str, s
         if second % 10 == 0:
             refused = sum(not sample.answered for sample in samples)
             held = f", {memory[-1][1]:.0f} MiB" if memory else ""
-            print(f"{second:5} s  {len(samples)} answers, {refused} of them no result{held}", flush=True)
+            print(f"{second:5} s  {len(samples)} answers, {refused} of them without a result{held}", flush=True)
         second += 1
         gevent.sleep(max(0.0, started + second * _TICK_SECONDS - time.time()))
 
 
 def load(url: str, plan: Plan, timeout: float) -> tuple[list[Sample], list[tuple[float, float]]]:
-    """Carries out a plan against the function at `url`: its samples, and (second, MiB) of a server on this machine."""
+    """Run a plan against the function at `url`; return its samples, and (second, MiB) of a server on this machine."""
     url = url.rstrip("/")
     photographer = _Photographer(url)
     environment = Environment(
         user_classes=[_visitor(photographer, timeout)],
         shape_class=_shape(plan),
         host=url,
-        stop_timeout=timeout,  # who leaves waits for the answer: a request that is broken off says nothing
+        stop_timeout=timeout,  # a leaving user waits for its answer
     )
     samples: list[Sample] = []
     memory: list[tuple[float, float]] = []
@@ -156,44 +155,49 @@ def load(url: str, plan: Plan, timeout: float) -> tuple[list[Sample], list[tuple
 
 @contextmanager
 def _target(url: str | None) -> Iterator[tuple[str, str]]:
-    """The function to load and what it is called: the one at `url`, or else one that is started here."""
+    """Yield the address and the name of the function to load: the one at `url`, or a new one on this machine."""
     if url:
         yield url, url
         return
     cpu, threads = float(deployed("http")["cpu"]), int(deployed("http")["concurrency"])
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", threads, cpu) as (address, _):
-        yield address, f"a function started here, {cpu:g} cpu and {threads} threads as deployed"
-
-
-def _machine() -> str:
-    return (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"locust {locust.__version__}, psutil {psutil.__version__}"
-    )
+        yield address, f"a new function on this machine with {cpu:g} cpu and {threads} threads, as in infra/"
 
 
 def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.load", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--url", help="the function's address (default: one is started here)")
-    parser.add_argument("--profile", choices=PROFILES, default="all", help="default: %(default)s")
-    parser.add_argument("--rate", type=float, default=10, help="steady requests a second (default: %(default)s)")
-    parser.add_argument("--peak", type=float, default=200, help="most requests a second (default: %(default)s)")
-    parser.add_argument("--scale", type=float, default=1, help="stretches all phases but a soak (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=30, help="of a soak (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=float(deployed("http")["timeout_seconds"]), help="seconds")
-    parser.add_argument("--out", type=Path, default=_OUT, help="folder of the report (default: %(default)s)")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.load",
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    timeout = float(deployed("http")["timeout_seconds"])
+    parser.add_argument("--url", help="the function's address; without it, a new one starts on this machine")
+    parser.add_argument("--profile", choices=PROFILES, default="all", help="the phases of the load")
+    parser.add_argument("--rate", type=float, default=10, help="steady requests per second")
+    parser.add_argument("--peak", type=float, default=200, help="requests per second at the peak")
+    parser.add_argument("--scale", type=float, default=1, help="factor on the length of all phases but a soak")
+    parser.add_argument("--minutes", type=float, default=30, help="minutes of a soak")
+    parser.add_argument("--timeout", type=float, default=timeout, help="seconds per request")
+    parser.add_argument("--out", type=Path, default=_OUT, help="folder of the report")
     arguments = parser.parse_args()
     chosen = plan(arguments.profile, arguments.rate, arguments.peak, arguments.scale, arguments.minutes)
     begun = datetime.now(UTC)
     with _target(arguments.url) as (url, name):
         print(f"{chosen.seconds:.0f} s of {arguments.profile} at {name}", flush=True)
         samples, memory = load(url, chosen, arguments.timeout)
-    run = Run(name, f"{begun:%Y-%m-%d %H:%M} UTC", _machine(), chosen, tuple(samples), tuple(memory))
+    run = Run(
+        name,
+        f"{begun:%Y-%m-%d %H:%M} UTC",
+        f"{machine()}, locust {locust.__version__}",
+        chosen,
+        tuple(samples),
+        tuple(memory),
+    )
     print(write_report(run, arguments.out))
     if found := faults(samples, chosen):
         sys.exit("FAILED: " + ". ".join(found))
-    print("PASSED: nothing but results, 429 and 503, and recovery in time")
+    print("PASSED: only results, 429 and 503, and recovery in time")
 
 
 if __name__ == "__main__":

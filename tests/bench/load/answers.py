@@ -1,4 +1,4 @@
-"""What a load test's answers say: rates, percentiles, recovery, and the verdict."""
+"""Summarize a load test's answers: rates, percentiles, recovery and faults."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ import numpy as np
 
 from tests.bench.load.plan import Plan
 
-# 429 is Cloud Run's own answer where all instances are busy, 503 the function's; both ask to come again.
+# Cloud Run answers 429 when all instances are busy, the function 503 when memory is. A client retries both.
 REFUSED = (429, 503)
 NO_ANSWER = 0
-MOST_RECOVERY_SECONDS = 10.0
+MAX_RECOVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A request: when it began (seconds from the start), what it took (seconds), and what came of it.
+    """Hold a request: when it began (seconds from the start), how long it took, and its result.
 
-    `status` is the HTTP code, or NO_ANSWER with the reason in `error`; `size` names the photo's.
+    `status` is the HTTP status, or NO_ANSWER with the reason in `error`. `size` is the name of the photo's size.
     """
 
     began: float
@@ -29,13 +29,13 @@ class Sample:
 
     @property
     def answered(self) -> bool:
-        """Whether it was answered with a result."""
+        """Return whether it was answered with a result."""
         return 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Requests of a stretch of time: how many, results a second, seconds that results took, how many of each status."""
+    """Hold the requests of a period: their number, results per second, percentiles of seconds, and statuses."""
 
     requests: int
     rate: float
@@ -46,7 +46,7 @@ class Summary:
 
 
 def summarize(samples: Sequence[Sample], seconds: float) -> Summary:
-    """The summary of samples that began within `seconds`; percentiles are NaN where nothing was answered."""
+    """Return the summary of samples that began within `seconds`. Percentiles without any answer are NaN."""
     took = [sample.took for sample in samples if sample.answered]
     p50, p95, p99 = np.percentile(took, [50, 95, 99]) if took else (np.nan,) * 3
     statuses = dict(sorted(Counter(sample.status for sample in samples).items()))
@@ -54,17 +54,17 @@ def summarize(samples: Sequence[Sample], seconds: float) -> Summary:
 
 
 def between(samples: Sequence[Sample], start: float, end: float) -> list[Sample]:
-    """The samples that began from `start` and before `end`."""
+    """Return the samples that began from `start` and before `end`."""
     return [sample for sample in samples if start <= sample.began < end]
 
 
 def by_phase(samples: Sequence[Sample], plan: Plan) -> list[tuple[str, Summary]]:
-    """A summary of each phase, by the phase's name."""
+    """Return the name and the summary of each phase."""
     return [(phase.name, summarize(between(samples, start, end), end - start)) for phase, start, end in plan.spans()]
 
 
 def finished_per_second(samples: Sequence[Sample], seconds: int) -> list[int]:
-    """Results that were complete in each second from the start."""
+    """Return the number of results that were complete in each second from the start."""
     counts = [0] * seconds
     for sample in samples:
         if sample.answered and sample.began + sample.took < seconds:
@@ -72,17 +72,17 @@ def finished_per_second(samples: Sequence[Sample], seconds: int) -> list[int]:
     return counts
 
 
-def most_sustained(samples: Sequence[Sample], seconds: int, window: int = 5) -> float:
-    """The highest rate of results, a second, over any `window` seconds on end."""
+def max_sustained(samples: Sequence[Sample], seconds: int, window: int = 5) -> float:
+    """Return the highest rate of results per second over `window` seconds."""
     counts = finished_per_second(samples, seconds)
     return max((sum(counts[at : at + window]) / window for at in range(len(counts) - window + 1)), default=0.0)
 
 
 def recovery_seconds(samples: Sequence[Sample], plan: Plan) -> float | None:
-    """Seconds after the spike until things are as in the steady phase, to a second; infinite where they never are.
+    """Return the whole seconds after the spike until answers are as before; infinity if they never are.
 
-    They are as before once, in every later second, all requests get a result, half of them within twice the steady
-    phase's 95th percentile. None for a plan without a spike.
+    They are as before if, in every later second, all requests get a result and half of them within twice the steady
+    phase's 95th percentile. Return None for a plan without a spike.
     """
     spans = {phase.name: (start, end) for phase, start, end in plan.spans()}
     if "recovery" not in spans:
@@ -100,7 +100,7 @@ def recovery_seconds(samples: Sequence[Sample], plan: Plan) -> float | None:
 
 
 def faults(samples: Sequence[Sample], plan: Plan) -> list[str]:
-    """What a server must not do and this one did; nothing where it passes."""
+    """Return what the server did wrong; nothing if it passes."""
     found = []
     for status, count in sorted(Counter(sample.status for sample in samples).items()):
         if 200 <= status < 300 or status in REFUSED:
@@ -111,7 +111,7 @@ def faults(samples: Sequence[Sample], plan: Plan) -> list[str]:
     if not any(sample.answered for sample in samples):
         found.append("no request got a result")
     recovery = recovery_seconds(samples, plan)
-    if recovery is not None and recovery > MOST_RECOVERY_SECONDS:
+    if recovery is not None and recovery > MAX_RECOVERY_SECONDS:
         took = "did not end" if recovery == np.inf else f"took {recovery:.0f} s"
-        found.append(f"recovery from the spike {took}; {MOST_RECOVERY_SECONDS:.0f} s is the most")
+        found.append(f"recovery from the spike {took}; the limit is {MAX_RECOVERY_SECONDS:.0f} s")
     return found

@@ -1,4 +1,4 @@
-"""How many requests a second are offered when: the phases of a load test."""
+"""Plan the phases of a load test: how many requests per second are offered when."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ PROFILES = ("all", "steady", "ramp", "spike", "soak")
 
 @dataclass(frozen=True)
 class Phase:
-    """`seconds` of load that goes evenly from `first` to `last` requests offered a second."""
+    """Hold a phase of load that changes evenly from `first` to `last` requests per second."""
 
     name: PhaseName
     seconds: float
@@ -19,17 +19,17 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """Phases one after the other. An offered request is a user's, who asks once a second on average."""
+    """Hold phases in their order. Each offered request per second is one user, who asks once a second on average."""
 
     phases: tuple[Phase, ...]
 
     @property
     def seconds(self) -> float:
-        """How long all of it takes."""
+        """Return the length of all phases."""
         return sum(phase.seconds for phase in self.phases)
 
     def spans(self) -> list[tuple[Phase, float, float]]:
-        """Each phase with its beginning and end, seconds from the start."""
+        """Return each phase with its start and end, seconds from the start of the test."""
         spans, start = [], 0.0
         for phase in self.phases:
             spans.append((phase, start, start + phase.seconds))
@@ -37,7 +37,7 @@ class Plan:
         return spans
 
     def offered(self, second: float) -> float | None:
-        """Requests offered a second at a time from the start; None when it is over."""
+        """Return the requests per second that are offered at a time; None when the test is over."""
         for phase, start, end in self.spans():
             if second < end:
                 return phase.first + (phase.last - phase.first) * (second - start) / phase.seconds
@@ -45,9 +45,9 @@ class Plan:
 
 
 def plan(profile: str, rate: float, peak: float, scale: float = 1.0, soak_minutes: float = 30.0) -> Plan:
-    """The phases of a profile: `rate` is the steady load and `peak` the highest, requests a second.
+    """Return the phases of a profile: `rate` is the steady load and `peak` the highest, in requests per second.
 
-    `scale` stretches all phases but a soak's. Raises `ValueError` for an unknown profile.
+    `scale` multiplies the length of all phases but a soak's. Raises `ValueError` for an unknown profile.
     """
     steady = Phase("steady", 40 * scale, rate, rate)
     ramp = Phase("ramp", 60 * scale, rate, peak)
@@ -61,5 +61,5 @@ def plan(profile: str, rate: float, peak: float, scale: float = 1.0, soak_minute
         "soak": (Phase("soak", soak_minutes * 60, rate, rate),),
     }
     if profile not in phases:
-        raise ValueError(f"there is no profile {profile}: choose one of {', '.join(PROFILES)}")
+        raise ValueError(f"unknown profile {profile}; choose from {', '.join(PROFILES)}")
     return Plan(phases[profile])

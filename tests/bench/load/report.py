@@ -1,4 +1,4 @@
-"""The report of a load test: a table, charts as PNG, and one HTML file with both inside."""
+"""Write the report of a load test: tables, charts as PNG, and one HTML file with both."""
 
 import base64
 import html
@@ -19,7 +19,7 @@ from tests.bench.load.answers import (
     by_phase,
     faults,
     finished_per_second,
-    most_sustained,
+    max_sustained,
     recovery_seconds,
     summarize,
 )
@@ -53,7 +53,7 @@ img {{ max-width: 100% }}
 
 @dataclass(frozen=True)
 class Run:
-    """A load test that took place: what, when and where; its plan and samples, and (second, MiB) of a local server."""
+    """Hold a finished load test: what, when, where, its plan and samples, and (second, MiB) of a local server."""
 
     target: str
     when: str
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def seconds(self) -> int:
-        """Until the last answer, rounded up."""
+        """Return the seconds until the last answer, rounded up."""
         return math.ceil(max((sample.began + sample.took for sample in self.samples), default=self.plan.seconds))
 
 
@@ -91,14 +91,16 @@ def _size_rows(run: Run) -> list[Row]:
 
 
 def findings(run: Run) -> list[str]:
-    """What the run shows, a sentence each."""
-    told = [f"Most results a second over five seconds: {most_sustained(run.samples, run.seconds):.1f}."]
+    """Return what the run shows, in sentences."""
+    told = [f"Highest rate over five seconds: {max_sustained(run.samples, run.seconds):.1f} results per second."]
     recovery = recovery_seconds(run.samples, run.plan)
     if recovery is not None:
         told.append("No recovery from the spike." if math.isinf(recovery) else f"Recovery in {recovery:.0f} s.")
     if run.memory:
         held = [mib for _, mib in run.memory]
-        told.append(f"Memory: {held[0]:.0f} MiB at first, {max(held):.0f} at most, {held[-1]:.0f} at last.")
+        told.append(
+            f"Memory: {held[0]:.0f} MiB at first, {max(held):.0f} MiB at the peak, {held[-1]:.0f} MiB at the end."
+        )
     return told + [f"Fault: {fault}." for fault in faults(run.samples, run.plan)]
 
 
@@ -130,7 +132,7 @@ def _draw_latency(axis: Any, places: Sequence[float], summaries: Sequence[Summar
 
 
 def _chart_over_time(run: Run) -> Any:
-    """Offered and answered requests, latency, refusals and memory by the second."""
+    """Draw offered and answered requests, latency, refusals and memory by the second."""
     panels = 3 if run.memory else 2
     figure, axes = plt.subplots(panels, 1, figsize=(10, 2.6 * panels), sharex=True, layout="constrained")
     seconds = range(run.seconds)
@@ -146,7 +148,7 @@ def _chart_over_time(run: Run) -> Any:
             if sample.status == status:
                 counts[min(int(sample.began + sample.took), run.seconds - 1)] += 1
         axes[0].plot(seconds, counts, label="no answer" if status == NO_ANSWER else str(status))
-    axes[0].set_ylabel("a second")
+    axes[0].set_ylabel("per second")
     axes[0].legend(loc="upper left")
     windows = [summarize(between(run.samples, second, second + 1), 1.0) for second in seconds]
     _draw_latency(axes[1], seconds, windows, "-")
@@ -162,20 +164,20 @@ def _chart_over_time(run: Run) -> Any:
 
 
 def _chart_saturation(run: Run) -> Any:
-    """Results and latency against what was offered, in steps of five seconds."""
+    """Draw results and latency against the offered load, in steps of five seconds."""
     figure, (rates, latency) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     done = finished_per_second(run.samples, run.seconds)
     steps = [(start, start + 5) for start in range(0, max(1, int(run.plan.seconds) - 4), 5)]
     offered = [float(np.mean([run.plan.offered(second) or 0 for second in range(*step)])) for step in steps]
     rates.scatter(offered, [np.mean(done[slice(*step)]) for step in steps])
-    rates.set(xlabel="offered a second", ylabel="results a second", xlim=0, ylim=0)
+    rates.set(xlabel="offered per second", ylabel="results per second", xlim=0, ylim=0)
     _draw_latency(latency, offered, [summarize(between(run.samples, *step), 5.0) for step in steps], "o")
-    latency.set(xlabel="offered a second", xlim=0)
+    latency.set(xlabel="offered per second", xlim=0)
     return figure
 
 
 def write_report(run: Run, folder: Path) -> str:
-    """Writes load.html, load.png and saturation.png into `folder`; returns the report as text."""
+    """Write load.html, load.txt, load.png and saturation.png into `folder`; return the report as text."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings: dict[str, Callable[[Run], Any]] = {"load.png": _chart_over_time, "saturation.png": _chart_saturation}
     charts = ""
@@ -197,4 +199,6 @@ def write_report(run: Run, folder: Path) -> str:
     )
     (folder / "load.html").write_text(page, encoding="utf-8")
     tables = _table(_phase_rows(run)), "", _table(_size_rows(run)), ""
-    return "\n".join([*tables, *findings(run), f"Report: {folder / 'load.html'}"])
+    text = "\n".join([f"{run.target}, {run.when}", run.machine, "", *tables, *findings(run), ""])
+    (folder / "load.txt").write_text(text, encoding="utf-8")
+    return f"{text}Report: {folder / 'load.html'}"

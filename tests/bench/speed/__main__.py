@@ -9,10 +9,10 @@ import time
 
 from tqdm import tqdm
 
-from tests.bench.photos import FLOWERS
+from tests.support.paths import FLOWERS102
 
-from .measure import RUNS, Row, combined
-from .report import FOLDER, table, write
+from .report import FOLDER, write
+from .row import RUNS, Row, combined, table
 from .rows import GROUPS
 
 CORES = 2
@@ -23,8 +23,8 @@ def main(only: str) -> None:
     names = only.split(",") if only else list(GROUPS)
     if unknown := set(names) - set(GROUPS):
         sys.exit(f"ONLY={only}: unknown group {', '.join(sorted(unknown))}; choose from {', '.join(GROUPS)}")
-    if not FLOWERS.exists():
-        sys.exit(f"{FLOWERS} does not exist: the measurements need the data set, see export/")
+    if not FLOWERS102.exists():
+        sys.exit(f"{FLOWERS102} does not exist: the measurements need the data set, see export/")
     load, started = os.getloadavg()[0], time.monotonic()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # servers inherit it
     runs: list[list[Row]] = []

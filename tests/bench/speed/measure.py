@@ -20,42 +20,7 @@ from .client import Caller, first_answer, species
 from .contenders import BUILD, Contender
 
 WARM_UP = 20
-RUNS = 3
 _SETTINGS = Settings()
-
-
-class Row(NamedTuple):
-    """Hold a line of the table: a ratio (×) or megabytes, the figures behind it in `unit`, and its bounds.
-
-    `spread` has the lowest and the highest value of several runs.
-    """
-
-    what: str
-    value: float
-    figures: Mapping[str, float]
-    unit: str
-    max_value: float | None = None
-    min_value: float | None = None
-    spread: tuple[float, float] | None = None
-
-    @property
-    def verdict(self) -> str:
-        """Return whether all runs keep the bounds, none does, or some do; empty without bounds."""
-        if self.max_value is None and self.min_value is None:
-            return ""
-        low, high = self.spread or (self.value, self.value)
-        kept = [
-            (self.max_value is None or value <= self.max_value) and (self.min_value is None or value >= self.min_value)
-            for value in (low, high)
-        ]
-        return "met" if all(kept) else "undecided" if any(kept) else "**missed**"
-
-
-def combined(runs: Sequence[Row]) -> Row:
-    """Return the row of several runs: the medians, and the spread of its value."""
-    values = [run.value for run in runs]
-    figures = {name: statistics.median(run.figures[name] for run in runs) for name in runs[0].figures}
-    return runs[0]._replace(value=statistics.median(values), figures=figures, spread=(min(values), max(values)))
 
 
 class Running(NamedTuple):

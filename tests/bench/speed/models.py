@@ -1,4 +1,4 @@
-"""The bundled network in the forms that the peers serve; run in the environment of `export/`, once.
+"""Write the bundled network in the forms that the peers serve. Runs in the environment of `export/`.
 
 .venv/export/bin/python -m tests.bench.speed.models tests/bench/build
 """
@@ -20,7 +20,7 @@ from export.serving import SERVED_MODEL
 
 
 def make_forms(folder: Path) -> None:
-    """Writes labels.json, float.onnx, saved_model/ and float.tflite (no quantization in any) into `folder`."""
+    """Write labels.json, float.onnx, saved_model/ and float.tflite into `folder`, all in float."""
     metadata = read_metadata(onnx.load(SERVED_MODEL))
     convert(adapt(load_source(KERAS_MODEL), INPUT_SIZE), SCALE, folder / "float.onnx", metadata)
     image = keras.Input((*INPUT_SIZE, 3), batch_size=1)

@@ -10,7 +10,7 @@ import matplotlib
 from tests.bench.machine import machine
 
 from .contenders import ENVIRONMENTS
-from .measure import RUNS, Row
+from .row import RUNS, Row, table
 
 matplotlib.use("svg")
 from matplotlib import pyplot
@@ -28,20 +28,6 @@ _VERSIONS = {
     "bench-bentoml": ("bentoml",),
     "bench-fastapi": ("fastapi", "uvicorn"),
 }
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows in Markdown."""
-    lines = ["| what | median | lowest to highest | bound | | of |", "| --- | ---: | ---: | ---: | --- | --- |"]
-    for row in rows:
-        times = "" if row.unit == "MB" else " ×"
-        low, high = row.spread or (row.value, row.value)
-        bounds = {"≤": row.max_value, "≥": row.min_value}
-        bound = "".join(f"{sign} {value:g}{times}" for sign, value in bounds.items() if value is not None)
-        figures = "; ".join(f"{name} {value:.4g} {row.unit}" for name, value in row.figures.items())
-        spread = f"{low:.3g} to {high:.3g}"
-        lines.append(f"| {row.what} | {row.value:.3g}{times} | {spread} | {bound} | {row.verdict} | {figures} |")
-    return "\n".join(lines)
 
 
 def _versions() -> str:

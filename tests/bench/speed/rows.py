@@ -24,7 +24,8 @@ from .contenders import (
     Contender,
 )
 from .instance import as_deployed, empty_page_cache
-from .measure import InProcess, Row, Servers, by_turns, check_agreement, seconds_of
+from .measure import InProcess, Servers, by_turns, check_agreement, seconds_of
+from .row import Row
 
 CLIENTS = 8
 IN_PROCESS = "in process"
@@ -62,7 +63,7 @@ def _starts(contenders: Sequence[Contender], rounds: int, empty_cache: bool) -> 
 
 
 def cold() -> list[Row]:
-    """From the start of the process to its first answer, all files in memory. TensorFlow takes fewer turns."""
+    """Measure from a process's start to its first answer, with all files in memory. TensorFlow takes fewer turns."""
     starts = _starts((HELLO, OURS, LITERT), 7, False) | _starts((TENSORFLOW,), 3, False)
     found = {name: milliseconds for name, (milliseconds, _) in starts.items()}
     hello, ours, litert, slow = found.values()
@@ -74,7 +75,7 @@ def cold() -> list[Row]:
 
 
 def empty_cache() -> list[Row]:
-    """The same with no file in memory, as in an instance on a new machine. Needs root; no rows without it."""
+    """Measure the same with no file in memory, as on a new machine. Return no rows without root."""
     try:
         empty_page_cache()
     except OSError as error:
@@ -90,7 +91,7 @@ def empty_cache() -> list[Row]:
 
 
 def latency() -> list[Row]:
-    """A photo of 667 px from one client: over HTTP, and in process."""
+    """Measure a photo of 667 px from one client: over HTTP, and in process."""
     photos, here = small_photos(), InProcess()
     with Servers(photos) as servers:
         caller = Caller(servers.start(OURS).port)
@@ -101,7 +102,7 @@ def latency() -> list[Row]:
 
 
 def large() -> list[Row]:
-    """A 12-megapixel photo from one client."""
+    """Measure a photo of 12 megapixels from one client."""
     photos = large_photos()
     with Servers(photos) as servers:
         callers = {contender.name: Caller(servers.start(contender).port) for contender in (OURS, PLAIN)}
@@ -112,7 +113,7 @@ def large() -> list[Row]:
 
 
 def load() -> list[Row]:
-    """Photos of 667 px from eight clients; servers and clients share two cores."""
+    """Measure photos of 667 px from eight clients. Servers and clients share two cores."""
     photos, here = small_photos(), InProcess()
     peers = (LITSERVE, BENTOML, FASTAPI)
     with Servers(photos) as servers:
@@ -123,7 +124,7 @@ def load() -> list[Row]:
     of_core = "throughput on two cores, of one core's in process"
     return [
         Row(of_core, ours / core, {OURS.name: ours, "one core in process": core}, "/s", min_value=1.7),
-        Row("the same of a function that only decodes and runs the model", bare / core, {BARE.name: bare}, "/s"),
+        Row("the same for a function that only decodes and runs the model", bare / core, {BARE.name: bare}, "/s"),
         *(
             Row(f"throughput, of {peer.name}'s", ours / found[peer.name], _of(found, OURS, peer), "/s", min_value=1.8)
             for peer in peers
@@ -132,7 +133,7 @@ def load() -> list[Row]:
 
 
 def int8() -> list[Row]:
-    """`session.run` of one photo on one thread, twenty times a turn, as in a server that has one model."""
+    """Measure `session.run` of one photo on one thread, twenty times a turn."""
     here = InProcess()
     pixels = here.pixels(small_photos()[0])
 
@@ -144,7 +145,7 @@ def int8() -> list[Row]:
 
 
 def resident() -> list[Row]:
-    """The server's memory after some photos, and its peak while eight clients send 12 megapixels."""
+    """Measure the server's memory after some photos, and its peak while eight clients send 12 megapixels."""
     photos = large_photos()
     with Servers(small_photos()) as servers:
         port, server = servers.start(OURS)

@@ -1,4 +1,4 @@
-"""A function that only decodes and runs the model, with this project's code: the rest is functions-framework's."""
+"""Serve a function that only decodes and runs the model, with this project's code."""
 
 import io
 import sys
@@ -22,9 +22,9 @@ _budget = PixelBudget(_settings.pixel_budget)
 
 @functions_framework.http
 def classify(request: flask.Request) -> dict[str, object]:
-    """The species of the photo in the body."""
+    """Return the species of the photo in the body."""
     photo = request.environ["wsgi.input"].read(request.content_length)
-    request.stream = io.BytesIO()  # nothing is left for functions-framework to read
+    request.stream = io.BytesIO()  # leaves functions-framework nothing to read
     pixels = decode(photo, _model.card.input_rule, _settings.max_image_pixels, _budget).pixels
     best = int(_model.run(pixels[np.newaxis]).logits.argmax())
     return {"species": _model.card.labels[best], "confidence": 1.0}

@@ -1,4 +1,4 @@
-"""A service of BentoML: two workers, one for each core."""
+"""Serve with BentoML: two workers, one per core."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 @bentoml.service(workers=2, traffic={"timeout": 60})
 class Flowers:
-    """The photo in the body, decoded by BentoML with Pillow."""
+    """Classify the photo in the body, which BentoML decodes with Pillow."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -19,5 +19,5 @@ class Flowers:
 
     @bentoml.api(route="/")
     def classify(self, photo: Image.Image, /) -> dict[str, Any]:
-        """The species of the photo."""
+        """Return the species of the photo."""
         return answer(self._session.run(["logits"], {"image": pixels_of(photo)})[0])

@@ -1,4 +1,4 @@
-"""A plain service of FastAPI and onnxruntime."""
+"""Serve with FastAPI and onnxruntime."""
 
 from typing import Annotated, Any
 
@@ -14,5 +14,5 @@ _session = onnxruntime.InferenceSession(FORMS / "float.onnx", _options)
 
 @app.post("/")
 def classify(photo: Annotated[bytes, Body(media_type="image/jpeg")]) -> dict[str, Any]:
-    """The species of the photo in the body; a plain function, which FastAPI runs in a pool of threads."""
+    """Return the species of the photo in the body. FastAPI runs this in its thread pool."""
     return answer(_session.run(["logits"], {"image": pixels(photo)})[0])

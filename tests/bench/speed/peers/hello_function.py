@@ -1,4 +1,4 @@
-"""An empty function: what functions-framework itself takes to start."""
+"""Serve an empty function, to measure functions-framework alone."""
 
 import flask
 import functions_framework
@@ -6,5 +6,5 @@ import functions_framework
 
 @functions_framework.http
 def classify(_: flask.Request) -> str:
-    """Answers anything."""
+    """Answer any request."""
     return "hello"

@@ -1,4 +1,4 @@
-"""A function on LiteRT, TensorFlow Lite's successor."""
+"""Serve a function on LiteRT, the successor of TensorFlow Lite."""
 
 import threading
 from typing import Any
@@ -17,7 +17,7 @@ _in_use = threading.Lock()
 
 @functions_framework.http
 def classify(request: flask.Request) -> dict[str, Any]:
-    """The species of the photo in the body."""
+    """Return the species of the photo in the body."""
     image = pixels(request.get_data()).astype("float32")
     with _in_use:
         _interpreter.set_tensor(_input, image)

@@ -1,4 +1,4 @@
-"""A service of LitServe: two workers, one for each core."""
+"""Serve with LitServe: two workers, one per core."""
 
 import sys
 from typing import Annotated, Any
@@ -10,24 +10,24 @@ from photo import FORMS, answer, pixels
 
 
 class FlowersAPI(litserve.LitAPI):
-    """The photo in the body, decoded and classified by a worker."""
+    """Decode and classify the photo in the body in a worker."""
 
     def setup(self, device: str) -> None:
-        """Loads the model, in each worker."""
+        """Load the model in each worker."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(FORMS / "float.onnx", options)
 
     def decode_request(self, request: Annotated[bytes, Body(media_type="image/jpeg")]) -> Any:
-        """The photo's pixels."""
+        """Return the photo's pixels."""
         return pixels(request)
 
     def predict(self, image: Any) -> Any:
-        """Their logits."""
+        """Return the logits of the pixels."""
         return self._session.run(["logits"], {"image": image})[0]
 
     def encode_response(self, logits: Any) -> dict[str, Any]:
-        """The species."""
+        """Return the species of the logits."""
         return answer(logits)
 
 

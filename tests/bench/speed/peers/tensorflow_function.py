@@ -1,4 +1,4 @@
-"""A function on TensorFlow. The SavedModel is loaded at the first request: loaded before the fork, TensorFlow hangs."""
+"""Serve a function on TensorFlow, which loads its model at the first request: loaded before the fork, it hangs."""
 
 import functools
 from typing import Any
@@ -17,5 +17,5 @@ def _model() -> Any:
 
 @functions_framework.http
 def classify(request: flask.Request) -> dict[str, Any]:
-    """The species of the photo in the body."""
+    """Return the species of the photo in the body."""
     return answer(_model().serve(pixels(request.get_data()).astype("float32")).numpy())
