@@ -108,7 +108,7 @@ def _fault(header: Header, error: Exception) -> InputError:
     if header.layout and isinstance(error, SyntaxError | KeyError):  # Pillow read the tags, but has no such pixels
         return InputError(
             "UNSUPPORTED_FORMAT",
-            f"This is a TIFF with {header.layout.kind()} pixels of a layout that is not supported. "
+            f"This is a TIFF with {header.layout.kind()}, which is not supported. "
             "Save it with 8 bits a channel, or as PNG or JPEG.",
         )
     return undecodable(header.format)

@@ -9,6 +9,7 @@ from .colours import ColourSpace
 from .formats import sniff, unsupported_kind
 
 _SIDEWAYS = (5, 6, 7, 8)
+_UNKNOWN = "This is no image of a known format. Send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
 
 
 class Header(NamedTuple):
@@ -56,8 +57,8 @@ def read_header(data: bytes) -> Header:
     name = sniff(data)
     if name is None:
         kind = unsupported_kind(data)
-        told = f"This is {kind}, which is not supported." if kind else "This is no image of a known format."
-        raise InputError("UNSUPPORTED_FORMAT", f"{told} Send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.")
+        told = f"This is {kind}, which is not supported. Save it as JPEG or PNG." if kind else _UNKNOWN
+        raise InputError("UNSUPPORTED_FORMAT", told)
     try:
         header = _READERS[name](data)
         if header.width <= 0 or header.height <= 0:

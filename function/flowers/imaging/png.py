@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _SIGNATURE_BYTES = 8
+_TRANSPARENCY_BYTES = {0: 2, 2: 6}
 _MAX_CHUNKS = 100_000
 _MAX_PROFILE_BYTES = 4 * 1024 * 1024
 
@@ -88,6 +89,8 @@ def without_metadata(data: bytes) -> bytes:
     """Return the file without what a viewer can do without: optional chunks, except an intact transparency."""
     kept = [data[:_SIGNATURE_BYTES]]
     for chunk in chunks(data):
-        if chunk.kind[:1].isupper() or (chunk.kind == b"tRNS" and _is_intact(data, chunk)):
+        needed = _TRANSPARENCY_BYTES.get(data[25], 1)  # by the header's colour type
+        intact = chunk.kind == b"tRNS" and len(chunk.body) >= needed and _is_intact(data, chunk)
+        if chunk.kind[:1].isupper() or intact:
             kept.append(data[chunk.start : chunk.end])
     return b"".join(kept)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 
+SUBFILE_TYPE, SUB_DIRECTORIES, _REDUCED = 254, 330, 1
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, ORIENTATION = 256, 257, 258, 259, 262, 273, 274
 SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 322, 323, 324, 325
@@ -16,7 +17,12 @@ _SINGLE = (WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLA
 _SEGMENTS = (STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES)
 _MAX_SEGMENTS = 100_000
 _MAX_COUNTS = dict.fromkeys(_SINGLE, 1) | dict.fromkeys(_SEGMENTS, _MAX_SEGMENTS) | {BITS: 16, SAMPLE_FORMAT: 16}
-_PHOTOMETRIC_NAMES = {4: "mask", 8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32803: "raw", 32844: "LogLuv", 34892: "raw"}
+_PHOTOMETRIC_NAMES = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab"} | {
+    9: "ICC Lab", 10: "ITU Lab", 32803: "raw", 32844: "LogL", 32845: "LogLuv", 34892: "raw",
+}  # fmt: skip
+_COMPRESSION_NAMES = {
+    34676: "SGI Log", 34677: "SGI Log", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 50002: "JPEG XL",
+}  # fmt: skip
 _FORMAT_NAMES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 
 
@@ -89,11 +95,18 @@ class Directory(NamedTuple):
     photometric: int
     planar: bool
     icc: bytes
+    compression: int
 
     def kind(self) -> str:
         """Describe the pixels, for whoever has to save them differently."""
-        names = (_FORMAT_NAMES.get(self.sample_format), _PHOTOMETRIC_NAMES.get(self.photometric))
-        return " ".join([f"{max(self.bits)}-bit", *(name for name in names if name)])
+        compression = _COMPRESSION_NAMES.get(self.compression)
+        names = (
+            f"{max(self.bits)}-bit",
+            _FORMAT_NAMES.get(self.sample_format),
+            _PHOTOMETRIC_NAMES.get(self.photometric),
+            f"pixels in {compression} compression" if compression else "pixels",
+        )
+        return " ".join(name for name in names if name)
 
 
 def orientation_of(exif: bytes) -> int:
@@ -121,11 +134,14 @@ def read_directory(data: bytes) -> Directory:
     tags = Tags(data)
     if DNG_VERSION in tags:
         raise InputError("UNSUPPORTED_FORMAT", "This is a raw photograph (DNG). Develop it and save it as JPEG.")
+    if SUB_DIRECTORIES in tags and tags.number(SUBFILE_TYPE, 0) & _REDUCED:
+        raise InputError(
+            "UNSUPPORTED_FORMAT", "This is a raw photograph with a thumbnail. Develop it and save it as JPEG."
+        )
     if tags.repeated:
         raise ValueError("a tag twice")
     width, height = tags.number(WIDTH, 0), tags.number(HEIGHT, 0)
     samples, planar = tags.number(SAMPLES, 1), tags.number(PLANAR, 1) == 2
-    tags.number(COMPRESSION, 1)
     tiled = [number for number in (TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS) if number in tags]
     if tiled and (len(tiled) < 3 or STRIP_OFFSETS in tags or ROWS_PER_STRIP in tags):
         raise ValueError("both tiles and strips")
@@ -147,4 +163,5 @@ def read_directory(data: bytes) -> Directory:
         tags.number(PHOTOMETRIC, 0),
         planar and samples > 1,
         tags.raw(ICC),
+        tags.number(COMPRESSION, 1),
     )

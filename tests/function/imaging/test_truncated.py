@@ -76,10 +76,10 @@ def test_nine_tenths_of_the_rows_are_the_limit() -> None:
     assert refused(data[: start + int(body * 0.87)]) == "UNDECODABLE_IMAGE"
 
 
-def test_missing_rows_are_of_one_colour() -> None:
+def test_missing_rows_are_grey() -> None:
     data = encode(noisy(), "JPEG", quality=90)
-    pixels = seen(data[: int(len(data) * 0.95)]).pixels
-    assert (pixels[-4:] == pixels[-1, -1]).all()
+    pixels = seen(data[: int(len(data) * 0.92)]).pixels
+    assert (pixels[-4:] == 128).all()
     assert pixels[:200].std() > 30
 
 
