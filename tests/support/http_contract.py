@@ -78,12 +78,12 @@ class Contract:
         assert got["Content-Type"] == "application/json"
         document = json.loads(body.decode("utf-8"))
         self.validate(answer["content"]["application/json"]["schema"], document)
-        if path == "/" and method == "POST":
+        if method == "POST":
             check_meaning(document, status)
         return Reply(status, got, body, document)
 
     def _answers(self, method: str, path: str) -> dict[str, Any]:
-        operations = self.document["paths"].get(path)
+        operations = self.document["paths"].get(self._template(path))
         if operations is None:
             return {"404": {"$ref": "#/components/responses/NotFound"}}
         operation = operations.get(method.lower())
@@ -92,11 +92,18 @@ class Contract:
         answers: dict[str, Any] = operation["responses"]
         return answers
 
+    def _template(self, path: str) -> str:
+        """Return the path as the document writes it: the model's name as `{name}`."""
+        (name,) = self.document["components"]["parameters"]["model"]["schema"]["enum"]
+        return path.replace(f"/v1/models/{name}", "/v1/models/{name}")
+
 
 def check_meaning(document: dict[str, Any], status: int | None = None) -> None:
     """What a schema cannot say: codes repeat the status, the best prediction comes first and is the one identified."""
-    for part in document.get("results", []):
-        check_meaning(part)
+    if "schema" not in document:
+        for part in document.get("results") or document.get("predictions") or []:
+            check_meaning(part)
+        return
     if "error" in document:
         assert status in (None, document["error"]["code"])
     if "predictions" in document:

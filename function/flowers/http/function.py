@@ -3,7 +3,8 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ from flask import Request, Response
 from .. import __version__
 from ..classifier import Classifier, Source, refusal
 from ..cloud.objects import ObjectAddress, ObjectMissingError
-from ..documents import ErrorDocument, ResultDocument, Timing, without_heatmaps
+from ..documents import ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
 from ..errors import FlowersError, InputError, SurroundingsError
 from ..log import trace_fields
 from ..model.species import LANGUAGES
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..cloud.storage import Storage
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
+_Routes = dict[str, dict[str, Callable[[Request], Answer]]]
 _DRAIN_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
@@ -76,12 +78,13 @@ class HttpFunction:
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
         self._page = load_page()
-        self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
+        self._routes: _Routes = {
             "/": {"GET": self._describe, "POST": self._classify_and_publish},
             "/health": {"GET": self._health},
             "/species": {"GET": self._species},
             "/openapi.json": {"GET": self._openapi},
         }
+        self._serving_routes = self._make_serving_routes(os.environ)
 
     def __call__(self, request: Request) -> Response:
         """The response to any request; errors become error documents, never a traceback."""
@@ -100,9 +103,10 @@ class HttpFunction:
         return response
 
     def _dispatch(self, request: Request) -> Answer:
-        methods = self._routes.get(request.path)
-        if methods is None:
-            raise InputError("NOT_FOUND", f"Nothing is at this path. There are {', '.join(self._routes)}.")
+        methods = self._routes.get(request.path, {}) | self._serving_routes.get(request.path, {})
+        if not methods:
+            paths = ", ".join([*self._routes, *self._serving_routes])
+            raise InputError("NOT_FOUND", f"Unknown path. Available paths: {paths}.")
         allowed = ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
         if request.method == "OPTIONS":
             return Answer(None, 204, {"Allow": ", ".join(allowed), **self._preflight(allowed)})
@@ -112,11 +116,22 @@ class HttpFunction:
             return refused._replace(headers={"Allow": ", ".join(allowed)})
         return handler(request)
 
+    def _make_serving_routes(self, environment: Mapping[str, str]) -> _Routes:
+        """Return the routes that model servers have: those of KServe and TF Serving, and those that Vertex AI sets."""
+        model = f"/v1/models/{self._classifier.identity['name']}"
+        routes: _Routes = {model: {"GET": self._model_status}, f"{model}:predict": {"POST": self._predict}}
+        if route := environment.get("AIP_HEALTH_ROUTE"):
+            routes.setdefault(route, {})["GET"] = self._health
+        if route := environment.get("AIP_PREDICT_ROUTE"):
+            routes.setdefault(route, {})["POST"] = self._predict
+        return routes
+
     def _describe(self, request: Request) -> Answer:
         if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
             return Answer(self._page.text, headers={**self._page.headers, "Vary": "Accept"})
         description = {
             "description": "Names the flower in a photograph. POST an image to /; /openapi.json has the details.",
+            "status": "alive",
             "model": self._classifier.identity,
             "paths": list(self._routes),
         }
@@ -124,6 +139,15 @@ class HttpFunction:
 
     def _health(self, _: Request) -> Answer:
         return Answer({"status": "ok", "version": __version__, "model": self._classifier.identity})
+
+    def _model_status(self, _: Request) -> Answer:
+        identity = self._classifier.identity
+        version = {
+            "version": identity["version"],
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+        return Answer({"name": identity["name"], "ready": True, "model_version_status": [version]})
 
     def _species(self, _: Request) -> Answer:
         return Answer({"species": self._classifier.species()})
@@ -133,6 +157,7 @@ class HttpFunction:
         document["info"]["version"] = __version__
         top = document["components"]["parameters"]["top"]["schema"]
         top["maximum"], top["default"] = len(self._classifier.model.card.labels), self._classifier.default_top
+        document["components"]["parameters"]["model"]["schema"]["enum"] = [self._classifier.identity["name"]]
         lang = document["components"]["parameters"]["lang"]["schema"]
         lang["enum"], lang["default"] = LANGUAGES, self._settings.default_language
         document["components"]["schemas"]["Species"]["properties"]["names"]["required"] = LANGUAGES
@@ -144,8 +169,17 @@ class HttpFunction:
             self._publisher.publish(answer.body)
         return answer
 
+    def _predict(self, request: Request) -> Answer:
+        from .predict import read_prediction_request
+
+        images, parameters = read_prediction_request(self._images.read_json(request))
+        documents, timing = self._classify_each(images, self._wishes(parameters))
+        if self._publisher:
+            self._publisher.publish({"results": documents})
+        return Answer({"predictions": documents}, timing=timing)
+
     def _classify(self, request: Request) -> Answer:
-        wishes = self._wishes(request)
+        wishes = self._wishes(request.args) if request.query_string else _NO_WISHES
         images = self._images.read(request)
         if isinstance(images, ObjectAddress):
             return self._classify_stored(images, wishes)
@@ -155,9 +189,19 @@ class HttpFunction:
             except FlowersError as error:
                 return refuse(error, refusal(error, images[0]))
             return Answer(document, timing=document["timing_ms"])
+        results, timing = self._classify_each(images, wishes)
+        return Answer({"results": results}, timing=timing)
+
+    def _classify_each(
+        self, images: Sequence[bytes | InputError], wishes: _Wishes
+    ) -> tuple[list[ResultDocument | ErrorDocument], Timing]:
+        """Return the document of each image, in order, and the time that all took together."""
         results: list[ResultDocument | ErrorDocument] = []
         timing = NOTHING_TIMED
         for data in images:
+            if isinstance(data, InputError):
+                results.append(error_document(data))
+                continue
             try:
                 document = self._classify_sent(data, wishes)
             except FlowersError as error:
@@ -165,7 +209,7 @@ class HttpFunction:
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
-        return Answer({"results": results}, timing=timing)
+        return results, timing
 
     def _classify_sent(self, data: bytes, wishes: _Wishes) -> ResultDocument:
         document = self._classifier.classify(data, wishes.top, wishes.language, heatmaps=wishes.heatmaps)
@@ -197,10 +241,8 @@ class HttpFunction:
             return refuse(error, refusal(error, data, source))
         return Answer(document, timing=document["timing_ms"])
 
-    def _wishes(self, request: Request) -> _Wishes:
-        if not request.query_string:
-            return _NO_WISHES
-        top, language, heatmap = (request.args.get(name) for name in ("top", "lang", "heatmap"))
+    def _wishes(self, parameters: Mapping[str, str]) -> _Wishes:
+        top, language, heatmap = (parameters.get(name) for name in ("top", "lang", "heatmap"))
         most = len(self._classifier.model.card.labels)
         if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
             raise InputError("INVALID_PARAMETER", f"top should be a whole number from 1 to {most}.")

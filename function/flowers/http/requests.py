@@ -30,10 +30,14 @@ class ImageReader:
         Raises `InputError`: EMPTY_IMAGE, MALFORMED_REQUEST, IMAGE_TOO_LARGE, BUCKET_NOT_ALLOWED.
         """
         if request.mimetype == "application/json":
-            return self._from_json(self._body(request, self._most * 4 // 3 + _ENVELOPE_BYTES))
+            return self._from_json(self.read_json(request))
         if request.mimetype == "multipart/form-data":
             return self._from_parts(request, self._body(request, self._most + _ENVELOPE_BYTES))
         return [self._body(request, self._most)]
+
+    def read_json(self, request: Request) -> bytes:
+        """Return the body of a request that holds base64. Raises `InputError` like `read`."""
+        return self._body(request, self._most * 4 // 3 + _ENVELOPE_BYTES)
 
     def _body(self, request: Request, most: int) -> bytes:
         announced = request.content_length or 0

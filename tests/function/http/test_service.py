@@ -59,7 +59,7 @@ def test_the_openapi_document_is_valid_and_says_who_may_use_it(client: FlaskClie
     validate(document)
     assert document["openapi"].startswith("3.1")
     assert document["info"]["license"]["identifier"] == "Apache-2.0"
-    assert set(document["paths"]) == set(PATHS)
+    assert set(document["paths"]) == {*PATHS, "/v1/models/{name}", "/v1/models/{name}:predict"}
 
 
 def test_every_operation_has_an_identifier_of_its_own_and_a_summary(client: FlaskClient) -> None:
