@@ -21,11 +21,11 @@ class Augmentation:
     """
 
     smallest_crop: float = 0.3
-    degrees: float = 30.0
-    colours: float = 0.4
-    zoomed_out: float = 0.25
-    poor: float = 0.2
-    mixed: float = 0.3
+    degrees: float = 20.0
+    colours: float = 0.3
+    zoomed_out: float = 0.2
+    poor: float = 0.15
+    mixed: float = 0.2
     drawn: int = 4
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,8 +35,8 @@ class Phase:
 # crops is at its best on photographs somewhat larger (H. Touvron et al., "Fixing the train-test resolution
 # discrepancy", NeurIPS 2019). The last epochs see images that are changed less.
 PHASES = (
-    Phase(12, 160, Augmentation()),
-    Phase(2, 192, Augmentation(smallest_crop=0.4, degrees=15.0, colours=0.2, mixed=0.0)),
+    Phase(10, 160, Augmentation()),
+    Phase(2, 192, Augmentation(smallest_crop=0.4, degrees=10.0, colours=0.2, mixed=0.0)),
 )
 
 
@@ -44,7 +45,8 @@ class Recipe:
     """Everything that decides a training run; kept in the checkpoint, so that a resumed run cannot differ.
 
     `balance` 0..1: at 0 each photograph is drawn as often, at 1 each class of each source. `others` is the share of
-    draws that show no kind of the catalogue, and `others_by_kind` divides it.
+    draws that show no kind of the catalogue, and `others_by_kind` divides it. `elsewhere` is the share of the remaining
+    draws that come from other collections than the first.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -53,18 +55,19 @@ class Recipe:
     warmup_epochs: int = 1
     head_epochs: int = 30
     weight_decay: float = 0.05
-    label_smoothing: float = 0.05
-    ema_momentum: float = 0.998
+    label_smoothing: float = 0.03
+    ema_momentum: float = 0.995
     frozen_blocks: int = 3
     dropout: float = 0.2
     drop_connect: float = 0.1
     balance: float = 0.5
-    others: float = 0.2
+    others: float = 0.25
     others_by_kind: tuple[tuple[str, float], ...] = (
-        ("other-flowers", 0.7),
-        ("plants-without-flowers", 0.15),
-        ("scenes", 0.15),
+        ("other-flowers", 0.75),
+        ("plants-without-flowers", 0.12),
+        ("scenes", 0.13),
     )
+    elsewhere: float = 0.58
     leave_out: tuple[str, ...] = ()
     seed: int = 20261126
 
@@ -74,13 +77,19 @@ class Recipe:
 
 
 def draw_weights(photos: Sequence[Photo], recipe: Recipe) -> NDArray[np.float64]:
-    """Return how often each photograph is drawn [N], in proportion: balanced over classes, sources and kinds."""
+    """Return how often each photograph is drawn [N], in proportion: balanced over classes, sources and kinds.
+
+    The first photograph's source is the first collection.
+    """
     groups = Counter((photo.label, photo.kind, photo.source) for photo in photos)
     weights = np.array([groups[photo.label, photo.kind, photo.source] ** -recipe.balance for photo in photos])
-    kinds = np.array([photo.kind for photo in photos])
-    shares = {kind: share * recipe.others for kind, share in recipe.others_by_kind} | {"": 1 - recipe.others}
-    for kind in set(kinds):
-        weights[kinds == kind] *= shares.get(kind, recipe.others) / weights[kinds == kind].sum()
+    first = photos[0].source
+    parts = np.array([photo.kind or ("first" if photo.source == first else "elsewhere") for photo in photos])
+    shares = {kind: share * recipe.others for kind, share in recipe.others_by_kind}
+    shares["first"] = (1 - recipe.others) * (1 - recipe.elsewhere)
+    shares["elsewhere"] = (1 - recipe.others) * recipe.elsewhere
+    for part in set(parts):
+        weights[parts == part] *= shares.get(part, recipe.others) / weights[parts == part].sum()
     return weights
 
 
@@ -169,12 +178,15 @@ def _averaged(model: keras.Model, classes: int) -> keras.Model:
 def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe, start: Path | None = None) -> None:
     """Train and write the Keras model to `out` (`.keras`) and its history beside it (`.history.json`).
 
-    `start` is a Keras model of the same network to begin with, instead of ImageNet's weights. Each epoch leaves its
-    state under `checkpoints`; the same call goes on from there. Raises `ExportError` when the checkpoint belongs to
-    another recipe.
+    `start` is a Keras model of the same network to begin with, instead of ImageNet's weights; its history is kept.
+    Each epoch leaves its state under `checkpoints`; the same call goes on from there. Raises `ExportError` when the
+    checkpoint belongs to another recipe.
     """
+    before: dict[str, Any] = {}
     if start:
         recipe = replace(recipe, start=f"sha256 {hashlib.sha256(start.read_bytes()).hexdigest()}")
+        history = start.with_suffix(".history.json")
+        before = {"before": json.loads(history.read_text(encoding="utf-8"))} if history.exists() else {}
     classes = len(data.labels)
     keras.utils.set_random_seed(recipe.seed)
     checkpoints.mkdir(parents=True, exist_ok=True)
@@ -186,7 +198,7 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe, start: Pa
             raise ExportError(f"{checkpoints} holds a run of another recipe: remove it or choose another --checkpoints")
         model = keras.saving.load_model(weights_file)
     else:
-        state = {"recipe": described, "history": []}
+        state = {"recipe": described, "history": [], **before}
         model = _start(classes, recipe, start)
         _fit_head(model, data, recipe)
         model.save(checkpoints / "head.keras")
