@@ -1,6 +1,5 @@
 """The entry points of the deployment."""
 
-import functools
 import gc
 import logging
 import os
@@ -18,26 +17,8 @@ from flowers.model.loading import LoadingModel
 from flowers.settings import Settings
 
 if TYPE_CHECKING:
-    from flowers.cloud.pubsub import Topic
-    from flowers.cloud.storage import Storage
     from flowers.http.function import HttpFunction
     from flowers.upload import UploadFunction
-
-
-@functools.cache
-def _storage() -> "Storage":
-    """Made when first needed: its import is slow, and its connections must not cross a fork."""
-    from flowers.cloud.storage import Storage
-
-    return Storage()
-
-
-@functools.cache
-def _topic(name: str) -> "Topic":
-    """The same for the topic that documents are published to."""
-    from flowers.cloud.pubsub import Topic
-
-    return Topic(name)
 
 
 def _start() -> tuple["HttpFunction", "UploadFunction"]:
@@ -50,8 +31,10 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     keep_connections()
 
     from flowers.classifier import Classifier
+    from flowers.cloud.clients import Cloud
     from flowers.http.function import HttpFunction
-    from flowers.upload import UploadFunction, acknowledge_what_is_no_event
+    from flowers.results.writer import ResultWriter
+    from flowers.upload import UploadFunction, acknowledge_malformed_requests
 
     cold_start.end("imports")
     classifier = Classifier(settings, model.loaded())
@@ -59,9 +42,10 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     if logger.isEnabledFor(logging.INFO):  # else answers have no entries
         logger.handlers[0].addFilter(cold_start)
     if flask.current_app.name == classify_upload.__name__:
-        acknowledge_what_is_no_event(flask.current_app)
-    topic = functools.partial(_topic, settings.result_topic) if settings.result_topic else None
-    return HttpFunction(classifier, settings, _storage, topic), UploadFunction(classifier, settings, _storage, topic)
+        acknowledge_malformed_requests(flask.current_app)
+    cloud = Cloud.with_topic(settings.result_topic)
+    writer = ResultWriter(classifier, settings, cloud)
+    return HttpFunction(classifier, settings, cloud), UploadFunction(writer)
 
 
 @functions_framework.http

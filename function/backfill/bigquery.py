@@ -10,7 +10,7 @@ from apache_beam.io.gcp.bigquery import WriteToBigQuery
 from apache_beam.utils.timestamp import Timestamp
 
 from .job import ConfigurationError
-from .worker import Outcome
+from .worker import TaskOutcome
 
 SCHEMA = Path(__file__).parents[2] / "infra" / "result_schema.json"
 
@@ -57,5 +57,5 @@ def write_rows(outcomes: beam.PCollection, table: str) -> None:
     )
 
 
-def _rows(outcome: Outcome, fields: Fields) -> list[dict[str, Any]]:
+def _rows(outcome: TaskOutcome, fields: Fields) -> list[dict[str, Any]]:
     return [row(outcome.document, fields)] if outcome.document else []

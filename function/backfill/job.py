@@ -53,7 +53,7 @@ class Job:
         return self.settings.result_bucket or self.place
 
     def open_store(self) -> ObjectStore:
-        """The images' place. Raises `SurroundingsError` when Cloud Storage is out of reach."""
+        """The images' place. Raises `UnavailableError` when Cloud Storage is out of reach."""
         if self.local:
             return LocalFiles(Path(self.place), self.settings.result_suffix, self.model_version)
         from flowers.cloud.storage import Storage  # slow to import, and a folder needs none

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from flowers.cloud.objects import ObjectAddress, ObjectStore, StoredObject
-from flowers.results.stored_image import reason_to_skip
-from flowers.results.writer import Standing
+from flowers.results.writer import ResultState, reason_to_skip
 
 from .job import Job
 from .local_files import FileAddress
@@ -30,10 +29,6 @@ class Task(NamedTuple):
         """The image's object."""
         address = (FileAddress if job.local else ObjectAddress)(job.place, self.name)
         return StoredObject(address, self.generation, self.size, content_encoding=self.content_encoding)
-
-    def existing(self, job: Job) -> StoredObject | None:
-        """The result object that the new one replaces."""
-        return StoredObject(ObjectAddress(job.result_place, ""), self.replaced, 0) if self.replaced else None
 
 
 class Found(NamedTuple):
@@ -69,7 +64,7 @@ def pair(
 
 
 class Listing:
-    """What a job finds in its place. The iterators raise `SurroundingsError`, and `ObjectMissingError` for no place."""
+    """What a job finds in its place. The iterators raise `UnavailableError`, and `ObjectMissingError` for no place."""
 
     def __init__(self, job: Job, store: ObjectStore) -> None:
         self._job = job
@@ -115,9 +110,9 @@ class Listing:
             return Found(NO_IMAGE)
         if not self._job.holds(self._results.address(image.address).name):
             return Found(LONG_NAME)
-        standing = self._results.standing(image, existing)
-        if standing.settled and not (self._job.redo_all and standing is Standing.REPEATED):
-            return Found(standing.value)
+        state = self._results.state(image, existing)
+        if state.settled and not (self._job.redo_all and state is ResultState.REPEATED):
+            return Found(state.value)
         replaced = existing.generation if existing else 0
         name, encoding = image.address.name, image.content_encoding
         return Found(TO_DO, Task(name, image.generation, image.size, encoding, replaced))

@@ -16,7 +16,7 @@ from typing import Any
 
 from flowers.cloud.objects import ObjectAddress, ObjectMissingError, PreconditionFailedError, StoredObject
 from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA
-from flowers.errors import InputError, SurroundingsError
+from flowers.errors import InputError, UnavailableError
 from flowers.imaging.formats import IMAGE_ENDINGS, sniff
 from flowers.results.writer import GENERATION, MODEL_VERSION, SCHEMA
 
@@ -52,7 +52,7 @@ def _our_errors(path: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise PreconditionFailedError(str(path)) from error
     except OSError as error:
-        raise SurroundingsError("UNAVAILABLE", f"{path} could not be read or written.") from error
+        raise UnavailableError("UNAVAILABLE", f"{path} could not be read or written.") from error
 
 
 class LocalFiles:

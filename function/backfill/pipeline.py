@@ -23,7 +23,7 @@ from flowers.errors import FlowersError
 from .job import Job
 from .listing import TO_DO, Found, Listing
 from .progress import Tally
-from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, Outcome, Worker
+from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, TaskOutcome, Worker
 
 COUNTERS = "backfill"
 BYTES_TO_DO, FOLDERS_LEFT = "bytes_to_do", "folders_left"
@@ -83,7 +83,7 @@ class _Classify(beam.DoFn):
         self._tally = Tally(self._job.progress)
 
     def start_bundle(self) -> None:
-        self._taken: deque[Future[Outcome]] = deque()
+        self._taken: deque[Future[TaskOutcome]] = deque()
 
     def process(self, task: Any) -> Iterator[Any]:
         self._taken.append(self._worker.submit(task))
@@ -99,7 +99,7 @@ class _Classify(beam.DoFn):
             else:
                 yield WindowedValue(outcome, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
-    def _settle(self, outcome: Outcome) -> Outcome | pvalue.TaggedOutput:
+    def _settle(self, outcome: TaskOutcome) -> TaskOutcome | pvalue.TaggedOutput:
         if outcome.what == LEFT and not self._last:
             return pvalue.TaggedOutput(FAILED, outcome.task)
         self._tally.done(1)

@@ -21,7 +21,7 @@ from flowers.imaging.memory import PixelBudget
 from .job import Job
 from .listing import Task
 from .summary import Summary
-from .worker import CLASSIFIED, REFUSED, Outcome
+from .worker import CLASSIFIED, REFUSED, TaskOutcome
 
 _LEAST_SURE, _FAULTY_OF_A_REASON = 48, 24
 _THUMBNAIL = InputRule(160, 160, "crop")
@@ -66,11 +66,11 @@ def write_samples(outcomes: beam.PCollection, place: str) -> None:
     )
 
 
-def _is(outcome: Outcome, what: str) -> bool:
+def _is(outcome: TaskOutcome, what: str) -> bool:
     return outcome.what == what
 
 
-def _entry(outcome: Outcome) -> dict[str, Any]:
+def _entry(outcome: TaskOutcome) -> dict[str, Any]:
     document: Any = outcome.document
     return {"task": list(outcome.task), "document": document}
 
@@ -84,7 +84,7 @@ def _each(entries: Iterable[Any]) -> Iterable[Any]:
     return entries
 
 
-def _with_reason(outcome: Outcome) -> tuple[str, dict[str, Any]]:
+def _with_reason(outcome: TaskOutcome) -> tuple[str, dict[str, Any]]:
     document: Any = outcome.document
     return document["error"]["reason"], _entry(outcome)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from flowers.results.writer import Standing
+from flowers.results.writer import ResultState
 
 from .listing import LONG_NAME, NO_IMAGE, TO_DO
 from .pipeline import BYTES_TO_DO, COUNTERS, FOLDERS_LEFT, NOT_IDENTIFIED, REASON, SPECIES
-from .worker import CLASSIFIED, GONE, LEFT, REFUSED
+from .worker import CLASSIFIED, LEFT, REFUSED
 
 _MOST_SPECIES = 20
 
@@ -67,10 +67,10 @@ class Summary:
             ("  of them not identified", self[NOT_IDENTIFIED], "below the model's threshold"),
             ("faulty", self[REFUSED], "each has its error document"),
             *((f"  {reason}", number, "") for reason, number in self.reasons),
-            ("done before", self[Standing.REPEATED.value], "by this version of the model"),
-            ("a newer result is there", self[Standing.SUPERSEDED.value], ""),
-            ("gone or changed meanwhile", self[GONE], "changed ones are found by the next run"),
-            ("another's file in the result's place", self[Standing.FOREIGN.value], "left alone; see RESULT_SUFFIX"),
+            ("done before", self[ResultState.REPEATED.value], "by this version of the model"),
+            ("a newer result is there", self[ResultState.SUPERSEDED.value], ""),
+            ("gone or changed meanwhile", self[ResultState.GONE.value], "changed ones are found by the next run"),
+            ("another's file in the result's place", self[ResultState.FOREIGN.value], "left alone; see RESULT_SUFFIX"),
             ("name too long for a result", self[LONG_NAME], "rename them"),
             ("no images by their type", self[NO_IMAGE], "skipped unread"),
             ("left to do", self[LEFT], "a fault of the surroundings: run it again"),

@@ -9,21 +9,17 @@ and writes.
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
-from flowers.cloud.objects import ObjectMissingError
-from flowers.documents import RESULT_SCHEMA, ErrorDocument, ResultDocument, one_line
-from flowers.errors import SurroundingsError
-from flowers.results.stored_image import StoredImageClassifier
-from flowers.results.writer import Standing, marks
+from flowers.cloud.clients import Cloud
+from flowers.documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
+from flowers.errors import UnavailableError
+from flowers.results.writer import ResultState, ResultWriter
 
 from .job import ConfigurationError, Job
 from .listing import Task
-
-if TYPE_CHECKING:
-    from flowers.cloud.pubsub import Topic
 
 # As many as Cloud Storage's client keeps connections.
 IMAGES_AT_ONCE = 10
@@ -36,13 +32,13 @@ _WAIT_SECONDS = 600.0
 logger = logging.getLogger("flowers.backfill")
 
 
-CLASSIFIED, REFUSED, GONE, LEFT = "classified", "refused", "gone", "left"
+CLASSIFIED, REFUSED, LEFT = "classified", "refused", "left"
 
 
-class Outcome(NamedTuple):
-    """What became of an image: a word of this module, or how its result stands where another's has settled it.
+class TaskOutcome(NamedTuple):
+    """Tell what became of a task: a word of this module, or the value of a `ResultState`.
 
-    There is a `document` where it was `CLASSIFIED` or `REFUSED`, and a `fault` where it is `LEFT` to do.
+    `document` is there if the image was classified or refused, and `fault` if it is `LEFT` to do.
     """
 
     what: str
@@ -75,49 +71,31 @@ class Worker:
         if version != job.model_version:
             raise ConfigurationError(f"The model here has version {version}, the job is for {job.model_version}.")
         self._job = job
-        self._store = job.open_store()
-        self._results = job.results(self._store)
-        self._images = StoredImageClassifier(classifier, job.settings, _WAIT_SECONDS)
-        self._topic = _open_topic(job)
+        cloud = Cloud.with_topic(job.settings.result_topic, job.open_store)
+        self._writer = ResultWriter(classifier, job.settings, cloud, _WAIT_SECONDS)
         self._threads = ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="image")
 
-    def submit(self, task: Task) -> Future[Outcome]:
+    def submit(self, task: Task) -> Future[TaskOutcome]:
         """Classifies an image, or sees to it that it is classified soon; the outcome never is an exception."""
         if self._job.local:  # a disk answers at once, and passing the turn would cost a tenth of the time
-            future: Future[Outcome] = Future()
+            future: Future[TaskOutcome] = Future()
             future.set_result(self.handle(task))
             return future
         return self._threads.submit(self.handle, task)
 
-    def handle(self, task: Task) -> Outcome:
-        """Classifies an image, writes its result, and publishes it where there is a topic.
-
-        A fault of the surroundings is an outcome too. What is written and could not be published is published by the
-        next attempt, which finds its result in place; a later run has nothing to do for that image.
-        """
+    def handle(self, task: Task) -> TaskOutcome:
+        """Give an image its result. Every failure is an outcome too, and left to do."""
         image = task.image(self._job)
         try:
-            document = self._images.classify(self._store, image)
-            standing = self._results.write(image, document, task.existing(self._job))
-            # REPEATED: another was faster, or this process's own answer got lost; the result is the same.
-            if self._topic and standing in (Standing.WRITTEN, Standing.REPEATED):
-                attributes = marks(document["schema"], self._job.model_version, str(image.generation))
-                self._topic.publish(one_line(document), attributes)
-        except ObjectMissingError:
-            return Outcome(GONE, task)
-        except SurroundingsError as error:
-            return Outcome(LEFT, task, fault=f"{error.message} ({error.__cause__})")
+            state, document, _, unpublished = self._writer.process(image, task.replaced)
+        except UnavailableError as error:
+            return TaskOutcome(LEFT, task, fault=f"{error.message} ({error.__cause__})")
         except Exception as error:
             logger.exception("%s failed unexpectedly", image.address.uri)
-            return Outcome(LEFT, task, fault=f"{type(error).__name__}: {error}")
-        if standing not in (Standing.WRITTEN, Standing.REPEATED):
-            return Outcome(standing.value, task)
-        return Outcome(CLASSIFIED if document["schema"] == RESULT_SCHEMA else REFUSED, task, document)
-
-
-def _open_topic(job: Job) -> "Topic | None":
-    if job.settings.result_topic is None:
-        return None
-    from flowers.cloud.pubsub import Topic  # slow to import, as `storage` is
-
-    return Topic(job.settings.result_topic)
+            return TaskOutcome(LEFT, task, fault=f"{type(error).__name__}: {error}")
+        if unpublished:
+            return TaskOutcome(LEFT, task, fault=f"{unpublished.message} ({unpublished.__cause__})")
+        # REPEATED: another was faster, or this process's own answer was lost. The result is the same.
+        if document is None or state not in (ResultState.WRITTEN, ResultState.REPEATED):
+            return TaskOutcome(state.value, task)
+        return TaskOutcome(CLASSIFIED if document["schema"] == RESULT_SCHEMA else REFUSED, task, document)

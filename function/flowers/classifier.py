@@ -26,14 +26,14 @@ from .settings import Settings, SettingsError
 
 
 class Source(NamedTuple):
-    """Where an image lies: a `gs://` address, the object's generation, its size in bytes; None for bytes sent along."""
+    """Where an image is stored: its `gs://` address, generation and size in bytes; None for an upload by HTTP."""
 
     uri: str | None = None
     generation: str | None = None
     size: int | None = None
 
 
-SENT_ALONG = Source()
+NOT_STORED = Source()
 
 
 def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> ImageDocument:
@@ -98,14 +98,14 @@ class Classifier:
         data: bytes,
         top: int | None = None,
         language: str | None = None,
-        source: Source = SENT_ALONG,
+        source: Source = NOT_STORED,
         heatmaps: bool = False,
     ) -> ResultDocument:
         """Classifies an image file's bytes.
 
         `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
         default to the settings; `heatmaps` adds to each prediction where the evidence for it lies. Raises `InputError`
-        for a faulty image and `SurroundingsError` when overloaded.
+        for a faulty image and `UnavailableError` when overloaded.
         """
         started = perf_counter()
         self.check_size(len(data))
@@ -154,7 +154,7 @@ class Classifier:
         }
 
 
-def refusal(error: FlowersError, data: bytes | None, source: Source = SENT_ALONG) -> ErrorDocument:
-    """The error document of an image that was refused; `data` is None where it was not even read."""
+def image_error(error: FlowersError, data: bytes | None, source: Source = NOT_STORED) -> ErrorDocument:
+    """Return the error document of an image; `data` is None if the image was not read."""
     facts = error.facts if isinstance(error, InputError) else ImageFacts()
     return error_document(error, _image_document(data, facts, source))

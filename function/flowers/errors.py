@@ -1,4 +1,4 @@
-"""What can go wrong: the input is at fault, or the surroundings are."""
+"""Name what can go wrong: invalid input, or an unavailable dependency."""
 
 from typing import Literal, NamedTuple
 
@@ -61,13 +61,13 @@ class FlowersError(Exception):
 
 
 class InputError(FlowersError):
-    """The input is at fault: sending it again gives the same answer. `facts` are those known by then."""
+    """The input is invalid: a retry gives the same answer. `facts` are those known by then."""
 
     facts = ImageFacts()
 
 
-class SurroundingsError(FlowersError):
-    """The surroundings are at fault: the same input may succeed later, after `retry_after` seconds."""
+class UnavailableError(FlowersError):
+    """A dependency is unavailable: the same input may succeed after `retry_after` seconds."""
 
     def __init__(self, reason: Reason, message: str, retry_after: int = 1) -> None:
         super().__init__(reason, message)

@@ -17,7 +17,7 @@ from tests.support.emulated_cloud import EmulatedStorage
 from tests.support.failing_pubsub import FailingPubSub
 from tests.support.paths import FLOWERS102, MAIN
 from tests.support.pubsub_emulator import Emulator
-from tests.support.upload_instances import Cloud, WatchedStorage, upload_function
+from tests.support.upload_instances import UploadCloud, WatchedStorage, upload_function
 
 Encode = Callable[..., bytes]
 
@@ -50,15 +50,15 @@ def instances(storage_server: EmulatedStorage) -> tuple[FlaskClient, WatchedStor
 
 
 @pytest.fixture
-def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, FlaskClient]) -> Iterator[Cloud]:
+def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, FlaskClient]) -> Iterator[UploadCloud]:
     """A bucket and two instances at work on it; the test fails when a hook is left."""
     instances[1].clear()
-    yield Cloud(bucket, *instances)
+    yield UploadCloud(bucket, *instances)
     assert not instances[1].hooks
 
 
 @pytest.fixture
-def versioned(cloud: Cloud) -> Cloud:
+def versioned(cloud: UploadCloud) -> UploadCloud:
     """The same with a bucket that keeps old generations."""
     bucket = storage.Client().bucket(f"versions-{uuid.uuid4().hex[:12]}")
     bucket.versioning_enabled = True

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 
 from flowers.classifier import Classifier
+from flowers.cloud.clients import Cloud
 from flowers.cloud.storage import Storage
 from flowers.http.function import HttpFunction
 from flowers.settings import Settings
@@ -47,7 +48,7 @@ def _classifier(max_image_bytes: int) -> Classifier:
 def client_of_storage(make_storage: Callable[[], Storage] = Storage, **changes: Any) -> FlaskClient:
     """A client of the function with `changes` of the default settings that concern buckets, and the most bytes."""
     settings = Settings(**changes)
-    return client_of(HttpFunction(_classifier(settings.max_image_bytes), settings, make_storage))
+    return client_of(HttpFunction(_classifier(settings.max_image_bytes), settings, Cloud(make_storage)))
 
 
 def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", encoding: str = "") -> str:

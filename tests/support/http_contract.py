@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from werkzeug.datastructures import Headers
 
 from flowers.classifier import Classifier
+from flowers.cloud.clients import Cloud
 from flowers.cloud.storage import Storage
 from flowers.http.function import HttpFunction
 from flowers.settings import Settings
@@ -151,7 +152,7 @@ def no_storage() -> Storage:
 def client_with(**changes: Any) -> FlaskClient:
     """A client of the function with `changes` of the default settings, in a server that passes on everything."""
     settings = Settings(**changes)
-    return client_of(HttpFunction(Classifier(settings), settings, no_storage))
+    return client_of(HttpFunction(Classifier(settings), settings, Cloud(no_storage)))
 
 
 def client_of(function: HttpFunction) -> FlaskClient:

@@ -63,11 +63,13 @@ def upload_function(**environment: str) -> tuple[FlaskClient, WatchedStorage]:
         watched = WatchedStorage()
         app = create_app("classify_upload", str(MAIN))  # type: ignore[no-untyped-call]
         patch.setattr("flowers.cloud.storage.Storage", lambda: watched)
-        assert sys.modules["main"]._storage() is watched  # which the module keeps from now on
+        assert (
+            sys.modules["main"]._upload_function.writer.cloud.storage is watched
+        )  # which the module keeps from now on
     return app.test_client(), watched
 
 
-class Cloud(NamedTuple):
+class UploadCloud(NamedTuple):
     """A new bucket, an instance of the function and its storage, and another instance at work on the same bucket."""
 
     bucket: storage.Bucket

@@ -53,7 +53,7 @@ class PreconditionFailedError(Exception):
 class ObjectStore(Protocol):
     """Where objects lie: a bucket, or what is treated like one. `storage.Storage` documents the methods.
 
-    Each raises `SurroundingsError` when the place is out of reach or refuses.
+    Each raises `UnavailableError` when the place is out of reach or refuses.
     """
 
     def look_up(self, address: ObjectAddress) -> StoredObject | None:

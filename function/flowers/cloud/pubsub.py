@@ -18,7 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
 
-from ..errors import SurroundingsError
+from ..errors import UnavailableError
 
 # A call gives up after about this long, retries included; an event that is sent again goes on from there.
 CALL_SECONDS = 8.0
@@ -53,7 +53,7 @@ class Topic:
     """Publishes with the credentials of the surroundings (or to PUBSUB_EMULATOR_HOST: none), from many threads."""
 
     def __init__(self, name: str) -> None:
-        """`name` is `projects/PROJECT/topics/TOPIC`. Raises `SurroundingsError` without credentials."""
+        """`name` is `projects/PROJECT/topics/TOPIC`. Raises `UnavailableError` without credentials."""
         self._name = name
         emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
         self._url = f"{f'http://{emulator}' if emulator else 'https://pubsub.googleapis.com'}/v1/{quote(name)}:publish"
@@ -64,11 +64,11 @@ class Topic:
                 else google.auth.default(scopes=["https://www.googleapis.com/auth/pubsub"])[0]
             )
         except GoogleAuthError as error:
-            raise SurroundingsError("UNAVAILABLE", f"There are no credentials to publish to {name} with.") from error
+            raise UnavailableError("UNAVAILABLE", f"There are no credentials to publish to {name} with.") from error
         self._session = AuthorizedSession(credentials, refresh_timeout=_TIMEOUT[1])  # type: ignore[no-untyped-call]
 
     def publish(self, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Returns once Pub/Sub has the message, which it may have twice then. Raises `SurroundingsError`."""
+        """Returns once Pub/Sub has the message, which it may have twice then. Raises `UnavailableError`."""
         message = {"data": base64.b64encode(data).decode("ascii"), "attributes": dict(attributes)}
         try:
             _RETRY(self._post)(message)
@@ -76,7 +76,7 @@ class Topic:
             # The cause is for the log: it may name accounts and hosts.
             cause = error.cause if isinstance(error, RetryError) and error.cause else error
             advice = _ADVICE.get(getattr(cause, "status", 0), "Try again later.")
-            raise SurroundingsError("UNAVAILABLE", f"Pub/Sub took no document for {self._name}. {advice}") from cause
+            raise UnavailableError("UNAVAILABLE", f"Pub/Sub took no document for {self._name}. {advice}") from cause
 
     def _post(self, message: Mapping[str, object]) -> None:
         response = self._session.post(self._url, json={"messages": [message]}, timeout=_TIMEOUT)

@@ -16,7 +16,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from ..errors import InputError, SurroundingsError
+from ..errors import InputError, UnavailableError
 from .objects import ObjectAddress, ObjectMissingError, PreconditionFailedError, StoredObject
 
 CALL_SECONDS = 20.0
@@ -58,7 +58,7 @@ def _our_errors(what: str) -> Iterator[None]:
     except (GoogleAPIError, GoogleAuthError, DataCorruption, requests.RequestException, OSError) as error:
         # The cause is for the log: it may name accounts and hosts.
         cause = error.cause if isinstance(error, RetryError) and error.cause else error
-        raise SurroundingsError("UNAVAILABLE", f"Cloud Storage did not serve {what}. Try again later.") from cause
+        raise UnavailableError("UNAVAILABLE", f"Cloud Storage did not serve {what}. Try again later.") from cause
 
 
 def _stored(address: ObjectAddress, blob: storage.Blob) -> StoredObject:
@@ -75,7 +75,7 @@ def _stored(address: ObjectAddress, blob: storage.Blob) -> StoredObject:
 class Storage:
     """Lists, reads and writes objects with the credentials of the surroundings (or of STORAGE_EMULATOR_HOST: none).
 
-    Making one, and each method, raises `SurroundingsError` when Cloud Storage is out of reach or refuses.
+    Making one, and each method, raises `UnavailableError` when Cloud Storage is out of reach or refuses.
     """
 
     def __init__(self) -> None:
@@ -154,5 +154,5 @@ class Storage:
                     data, content_type, if_generation_match=expected, timeout=_TIMEOUT, retry=_RETRY
                 )
         except ObjectMissingError as error:
-            raise SurroundingsError("UNAVAILABLE", f"There is no bucket {address.bucket} to write to.") from error
+            raise UnavailableError("UNAVAILABLE", f"There is no bucket {address.bucket} to write to.") from error
         return int(blob.generation)

@@ -8,27 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Request, Response
 
 from .. import __version__
-from ..classifier import Classifier, Source, refusal
+from ..classifier import Classifier, Source, image_error
+from ..cloud.clients import Cloud
 from ..cloud.objects import ObjectAddress, ObjectMissingError
-from ..documents import ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
-from ..errors import FlowersError, InputError, SurroundingsError
+from ..documents import RESULT_SCHEMA, ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
+from ..errors import FlowersError, InputError, UnavailableError
 from ..log import trace_fields
 from ..model.species import LANGUAGES
 from ..results.archive import Archive
 from ..results.publisher import Publisher
+from ..results.writer import ResultWriter
 from ..settings import Settings
 from .page import load_page
 from .requests import ImageReader
 from .responses import NOTHING_TIMED, Answer, refuse, respond
-
-if TYPE_CHECKING:
-    from ..cloud.pubsub import Topic
-    from ..cloud.storage import Storage
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _Routes = dict[str, dict[str, Callable[[Request], Answer]]]
@@ -49,32 +47,26 @@ def _drain(request: Request) -> None:
     request.stream = io.BytesIO()
 
 
-class _Wishes(NamedTuple):
-    """The query parameters of a photo; None leaves the choice to the settings."""
+class QueryOptions(NamedTuple):
+    """The query parameters of `POST /`; None stands for the settings' default."""
 
     top: int | None
     language: str | None
     heatmaps: bool
 
 
-_NO_WISHES = _Wishes(None, None, False)
+_DEFAULTS = QueryOptions(None, None, False)
 
 
 class HttpFunction:
     """Answers the requests of the HTTP contract with `classifier`."""
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        settings: Settings,
-        storage: Callable[[], "Storage"],
-        topic: Callable[[], "Topic"] | None = None,
-    ) -> None:
-        """`storage` and `topic` give the adapters when first needed; no `topic`: nothing is published."""
+    def __init__(self, classifier: Classifier, settings: Settings, cloud: Cloud) -> None:
         self._classifier = classifier
-        self._storage = storage
-        self._archive = Archive(settings.archive_bucket, settings, storage) if settings.archive_bucket else None
-        self._publisher = Publisher(topic, classifier.identity["version"]) if topic else None
+        self._cloud = cloud
+        self._writer = ResultWriter(classifier, settings, cloud)
+        self._archive = Archive(settings.archive_bucket, settings, cloud) if settings.archive_bucket else None
+        self._publisher = Publisher(cloud, classifier.identity["version"]) if cloud.open_topic else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
         self._page = load_page()
@@ -95,7 +87,7 @@ class HttpFunction:
             answer = refuse(error)
         except Exception:
             logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
-            answer = refuse(SurroundingsError("INTERNAL", "The classifier failed. The fault is logged."))
+            answer = refuse(UnavailableError("INTERNAL", "The classifier failed. The fault is logged."))
         _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
         response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
@@ -173,27 +165,27 @@ class HttpFunction:
         from .predict import read_prediction_request
 
         images, parameters = read_prediction_request(self._images.read_json(request))
-        documents, timing = self._classify_each(images, self._wishes(parameters))
+        documents, timing = self._classify_each(images, self._query_options(parameters))
         if self._publisher:
             self._publisher.publish({"results": documents})
         return Answer({"predictions": documents}, timing=timing)
 
     def _classify(self, request: Request) -> Answer:
-        wishes = self._wishes(request.args) if request.query_string else _NO_WISHES
+        options = self._query_options(request.args) if request.query_string else _DEFAULTS
         images = self._images.read(request)
         if isinstance(images, ObjectAddress):
-            return self._classify_stored(images, wishes)
+            return self._classify_stored(images, options)
         if len(images) == 1:
             try:
-                document = self._classify_sent(images[0], wishes)
+                document = self._classify_sent(images[0], options)
             except FlowersError as error:
-                return refuse(error, refusal(error, images[0]))
+                return refuse(error, image_error(error, images[0]))
             return Answer(document, timing=document["timing_ms"])
-        results, timing = self._classify_each(images, wishes)
+        results, timing = self._classify_each(images, options)
         return Answer({"results": results}, timing=timing)
 
     def _classify_each(
-        self, images: Sequence[bytes | InputError], wishes: _Wishes
+        self, images: Sequence[bytes | InputError], options: QueryOptions
     ) -> tuple[list[ResultDocument | ErrorDocument], Timing]:
         """Return the document of each image, in order, and the time that all took together."""
         results: list[ResultDocument | ErrorDocument] = []
@@ -203,45 +195,45 @@ class HttpFunction:
                 results.append(error_document(data))
                 continue
             try:
-                document = self._classify_sent(data, wishes)
+                document = self._classify_sent(data, options)
             except FlowersError as error:
-                results.append(refusal(error, data))
+                results.append(image_error(error, data))
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
         return results, timing
 
-    def _classify_sent(self, data: bytes, wishes: _Wishes) -> ResultDocument:
-        document = self._classifier.classify(data, wishes.top, wishes.language, heatmaps=wishes.heatmaps)
+    def _classify_sent(self, data: bytes, options: QueryOptions) -> ResultDocument:
+        document = self._classifier.classify(data, options.top, options.language, heatmaps=options.heatmaps)
         if self._archive:
             self._archive.keep(data, without_heatmaps(document))
         return document
 
-    def _classify_stored(self, address: ObjectAddress, wishes: _Wishes) -> Answer:
-        source, data = Source(address.uri), None
+    def _classify_stored(self, address: ObjectAddress, options: QueryOptions) -> Answer:
+        source = Source(address.uri)
         try:
             if address.bucket not in self._settings.allowed_buckets:
                 raise InputError(
                     "BUCKET_NOT_ALLOWED",
                     f"The bucket {address.bucket} may not be read through this endpoint. Send the image's bytes.",
                 )
-            stored = self._storage().look_up(address)
-            if stored is None:
+            image = self._cloud.storage.look_up(address)
+            if image is None:
                 raise _not_found(address)
-            source = Source(address.uri, str(stored.generation), stored.size)
-            self._classifier.check_size(stored.size)
+            source = Source(address.uri, str(image.generation), image.size)
             try:
-                data = self._storage().read(stored, self._settings.max_image_bytes)
+                document = self._writer.classify(image, *options)
             except ObjectMissingError:
                 raise _not_found(address) from None
-            document = self._classifier.classify(data, wishes.top, wishes.language, source, wishes.heatmaps)
         except FlowersError as error:
-            if isinstance(error, SurroundingsError) and error.__cause__:
+            if isinstance(error, UnavailableError) and error.__cause__:
                 logger.warning("%s (%s)", error.message, error.__cause__)
-            return refuse(error, refusal(error, data, source))
-        return Answer(document, timing=document["timing_ms"])
+            return refuse(error, image_error(error, None, source))
+        if document["schema"] == RESULT_SCHEMA:
+            return Answer(document, timing=document["timing_ms"])
+        return Answer(document, document["error"]["code"])
 
-    def _wishes(self, parameters: Mapping[str, str]) -> _Wishes:
+    def _query_options(self, parameters: Mapping[str, str]) -> QueryOptions:
         top, language, heatmap = (parameters.get(name) for name in ("top", "lang", "heatmap"))
         most = len(self._classifier.model.card.labels)
         if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
@@ -250,7 +242,7 @@ class HttpFunction:
             raise InputError("INVALID_PARAMETER", f"lang should be one of {', '.join(LANGUAGES)}.")
         if heatmap not in (None, "0", "1"):
             raise InputError("INVALID_PARAMETER", "heatmap should be 1 or 0.")
-        return _Wishes(None if top is None else int(top), language, heatmap == "1")
+        return QueryOptions(None if top is None else int(top), language, heatmap == "1")
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
         if self._settings.cors_allow_origin is None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flask import Request, Response
 
 from ..documents import ErrorDocument, Timing, error_document, one_line
-from ..errors import FlowersError, SurroundingsError
+from ..errors import FlowersError, UnavailableError
 
 NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
 
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 def refuse(error: FlowersError, document: ErrorDocument | None = None) -> Answer:
     """The answer that says what went wrong; `document` is one that knows more of the image than the error does."""
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, SurroundingsError) else {}
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, UnavailableError) else {}
     return Answer(document or error_document(error), error.code, headers)
 
 

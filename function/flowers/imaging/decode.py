@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import ImageFacts, InputError, SurroundingsError
+from ..errors import ImageFacts, InputError, UnavailableError
 from .colours import to_srgb
 from .crop import Box, InputRule
 from .decoders import Size, is_of_machine, load
@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
 def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -> Decoded:
     """Decode an image's first frame to what the model sees.
 
-    Raises `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, IMAGE_TOO_LARGE, UNDECODABLE_IMAGE), and `SurroundingsError`
+    Raises `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, IMAGE_TOO_LARGE, UNDECODABLE_IMAGE), and `UnavailableError`
     when `budget` stays exhausted or this machine fails.
     """
     try:
@@ -54,7 +54,7 @@ def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -
             raise
     except Exception as error:
         if is_of_machine(error):
-            raise SurroundingsError(
+            raise UnavailableError(
                 "UNAVAILABLE", "The image could not be decoded on this machine. Try again."
             ) from error
         raise

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import InputError, SurroundingsError
+from ..errors import InputError, UnavailableError
 
 WAIT_SECONDS = 10.0
 
@@ -24,7 +24,7 @@ class Budget:
     def reserve(self, units: int) -> Iterator[None]:
         """Holds `units` (at most `total`) while the block runs.
 
-        Raises `SurroundingsError` (UNAVAILABLE) when they do not become free within the waiting time.
+        Raises `UnavailableError` (UNAVAILABLE) when they do not become free within the waiting time.
         """
         ticket = object()
         with self._changed:
@@ -34,7 +34,7 @@ class Budget:
                     lambda: self._queue[0] is ticket and units <= self._free, self._wait_seconds
                 )
                 if not ready:
-                    raise SurroundingsError("UNAVAILABLE", "Too many large images at once. Try again in a few seconds.")
+                    raise UnavailableError("UNAVAILABLE", "Too many large images at once. Try again in a few seconds.")
                 self._free -= units
             finally:
                 self._queue.remove(ticket)

@@ -1,48 +1,48 @@
-"""Publishes what was answered over HTTP, after the answer and as well as it can: a topic that is slow or out of reach
-costs a copy, never an answer.
+"""Publish the documents answered over HTTP, after the answer, best effort.
 
-It is what an uploaded image would have got beside it: a result, or the error of an image that was read and is faulty.
+Published are the documents that an upload would have got: results, and the errors of images that were read and are
+invalid. If the topic is slow or unavailable, copies are lost, never answers.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from ..cloud.clients import Cloud
 from ..documents import RESULT_SCHEMA, one_line, without_heatmaps
 from .background import Background
-from .writer import marks
+from .writer import result_metadata
 
-if TYPE_CHECKING:
-    from ..cloud.pubsub import Topic
-
-# Some thousand documents may wait; what comes on top is not published.
+# Some thousand documents may wait; further ones are not published.
 _BYTES_WAITING = 4_000_000
-# A call takes some 20 ms, nearly all of it waiting: so that publishing keeps up with classifying.
+# A call waits for the network most of its time; several at once keep up with classifying.
 _THREADS = 4
 
 logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes answers to a topic; `publish` may be called from many threads and returns at once."""
+    """Publish answers to a topic; `publish` may be called from many threads and returns at once."""
 
-    def __init__(self, topic: Callable[[], "Topic"], model_version: str) -> None:
-        """`topic` gives the adapter when the first answer needs it."""
-        self._topic = topic
+    def __init__(self, cloud: Cloud, model_version: str) -> None:
+        self._cloud = cloud
         self._model_version = model_version
         self._background = Background("publisher", _THREADS, _BYTES_WAITING)
 
     def publish(self, answer: Mapping[str, Any]) -> None:
-        """Publishes the documents in the body of an answer soon, or logs a warning for each that it could not."""
+        """Publish the documents of an answer soon, and log a warning for each that is lost."""
         for document in _of_images(answer):
             self._publish_soon(document)
 
     def _publish_soon(self, document: Mapping[str, Any]) -> None:
         line = one_line(document)
-        attributes = marks(document["schema"], self._model_version, document["image"]["generation"])
-        self._background.do(
-            len(line), lambda: self._topic().publish(line, attributes), lambda reason: _warn(reason, document)
-        )
+        attributes = result_metadata(document["schema"], self._model_version, document["image"]["generation"])
+
+        def publish() -> None:
+            if self._cloud.topic:
+                self._cloud.topic.publish(line, attributes)
+
+        self._background.do(len(line), publish, lambda reason: _warn(reason, document))
 
 
 def _of_images(answer: Mapping[str, Any]) -> Iterator[Any]:
@@ -55,4 +55,4 @@ def _of_images(answer: Mapping[str, Any]) -> Iterator[Any]:
 
 def _warn(reason: str, document: Mapping[str, Any]) -> None:
     fields = {"event": "not_published", "sha256": document["image"]["sha256"]}
-    logger.warning("a photo was answered but its document not published: %s", reason, extra={"fields": fields})
+    logger.warning("result not published: %s", reason, extra={"fields": fields})

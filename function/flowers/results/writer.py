@@ -1,34 +1,56 @@
-"""The result object of an image: where it lies, and who may write it when.
+"""Give a stored image its result: decide, read, classify, write, publish.
 
-Events arrive at least once and in any order, and several instances work at once. What keeps one result for an image,
-and the newest generation's, is the result object itself: its metadata say of which generation of the image and of which
-model it is, and every write names the generation of the result object that it replaces. For an event of generation G:
+Events are delivered at least once and in any order, and several instances work at once. The result object itself
+decides who may write: its metadata name the image's generation and the model's version, and each write names the
+generation of the result that it replaces. For generation G of an image:
 
-    result object found              then                      standing
+    result object found              then                      state
     -------------------------------  ------------------------  ------------
     none                             write, if still none      ABSENT
     of an older generation           replace exactly that one  OUTDATED
     of G, by another model version   replace exactly that one  OUTDATED
-    of G, by this model version      leave it, done            REPEATED
-    of a newer generation            leave it, done            SUPERSEDED
+    of G, by this model version      leave it                  REPEATED
+    of a newer generation            leave it                  SUPERSEDED
     not ours (no `result-schema`)    leave it, report it       FOREIGN
 
-A write that meets another generation than it named (412) looks again and decides anew by the same table: another
-instance was faster, or it was this one's own write whose answer got lost.
+If another generation is found at the write (412), the table decides again: another instance was faster, or the answer
+to this instance's own write was lost.
+
+Publishing follows the write and never touches it. A repeated event publishes the stored document again, so each result
+is published at least once, even after a crash between the two.
 """
 
 from enum import Enum
+from typing import NamedTuple
 
-from ..cloud.objects import ObjectAddress, ObjectStore, PreconditionFailedError, StoredObject, read_count
+from ..classifier import Classifier, Source, image_error
+from ..cloud.clients import Cloud
+from ..cloud.objects import (
+    ObjectAddress,
+    ObjectMissingError,
+    ObjectStore,
+    PreconditionFailedError,
+    StoredObject,
+    is_object_name,
+    read_count,
+)
 from ..documents import ErrorDocument, ResultDocument, one_line
-from ..errors import SurroundingsError
+from ..errors import FlowersError, InputError, UnavailableError
+from ..imaging.memory import WAIT_SECONDS, Budget
+from ..settings import Settings
 
 GENERATION, MODEL_VERSION, SCHEMA = "source-generation", "model-version", "result-schema"
 _ATTEMPTS = 5
+# Content types that say nothing; other clouds write the second one.
+_UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+# This many images of the largest size may be in memory at once, still encoded.
+_IMAGES_IN_MEMORY = 4
+# https://cloud.google.com/pubsub/quotas#resource_limits (2026)
+_MAX_MESSAGE_BYTES = 10_000_000
 
 
-class Standing(Enum):
-    """How the result object stands to one generation of the image: the module's table, and WRITTEN afterwards."""
+class ResultState(Enum):
+    """What is known of an image's result: the module's table, and what `ResultWriter.process` adds."""
 
     ABSENT = "absent"
     OUTDATED = "outdated"
@@ -36,68 +58,89 @@ class Standing(Enum):
     SUPERSEDED = "superseded"
     FOREIGN = "foreign_result"
     WRITTEN = "written"
+    SKIPPED = "skipped"
+    NAME_TOO_LONG = "name_too_long"
+    GONE = "gone"
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is left to write."""
-        return self not in (Standing.ABSENT, Standing.OUTDATED)
+        """Return whether nothing is left to write."""
+        return self not in (ResultState.ABSENT, ResultState.OUTDATED)
 
 
-def marks(schema: str, model_version: str, generation: str | None) -> dict[str, str]:
-    """What the metadata of a stored document, and the attributes of a published one, say of it.
+class Outcome(NamedTuple):
+    """Tell what became of an image.
 
-    `generation` is the image's, None where it has none.
+    `document` is there if the image was classified or refused, `reason` says why it was skipped, and `unpublished` is
+    the error that kept the result from being published.
+    """
+
+    state: ResultState
+    document: ResultDocument | ErrorDocument | None = None
+    reason: str | None = None
+    unpublished: FlowersError | None = None
+
+
+def result_metadata(schema: str, model_version: str, generation: str | None) -> dict[str, str]:
+    """Return the metadata of a stored document, which are also the attributes of a published one.
+
+    `generation` is the image's, None for an image that is not stored.
     """
     return {**({GENERATION: generation} if generation else {}), MODEL_VERSION: model_version, SCHEMA: schema}
 
 
-def marks_of(result: StoredObject) -> dict[str, str]:
-    """The marks that a result object bears."""
-    return {name: result.metadata[name] for name in (GENERATION, MODEL_VERSION, SCHEMA)}
-
-
 def is_result(stored: StoredObject) -> bool:
-    """Whether an object bears the mark of a result."""
+    """Return whether an object has the metadata of a result."""
     return SCHEMA in stored.metadata
 
 
+def reason_to_skip(stored: StoredObject, result_suffix: str) -> str | None:
+    """Return why an object is no image, without reading it: "a folder", "a result", "no image but text/plain"."""
+    if stored.address.name.endswith("/"):
+        return "a folder"
+    if stored.address.name.endswith(result_suffix) or is_result(stored):
+        return "a result"
+    kind = stored.content_type.partition(";")[0].strip().lower()
+    if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
+        return f"no image but {kind}"
+    return None
+
+
 class Results:
-    """The result objects of images, as one model version writes them."""
+    """Find and write the result objects of images, for one version of the model."""
 
     def __init__(self, storage: ObjectStore, suffix: str, bucket: str | None, model_version: str) -> None:
-        """`suffix` is appended to the image's name; `bucket` is None for the image's own."""
+        """Append `suffix` to the image's name; `bucket` is None for the image's own."""
         self._storage = storage
         self._suffix = suffix
         self._bucket = bucket
         self._model_version = model_version
 
     def address(self, image: ObjectAddress) -> ObjectAddress:
-        """Where the result of an image lies."""
+        """Return the address of an image's result."""
         return ObjectAddress(self._bucket or image.bucket, image.name + self._suffix)
 
     def look_up(self, image: StoredObject) -> StoredObject | None:
-        """The image's result object, of whatever generation. Raises `SurroundingsError`."""
+        """Return the image's result object, of whatever generation. Raise `UnavailableError`."""
         return self._storage.look_up(self.address(image.address))
 
-    def standing(self, image: StoredObject, existing: StoredObject | None) -> Standing:
-        """What `existing`, the result object found, means for this generation of the image."""
+    def state(self, image: StoredObject, existing: StoredObject | None) -> ResultState:
+        """Return what `existing`, the result object found, means for this generation of the image."""
         if existing is None:
-            return Standing.ABSENT
+            return ResultState.ABSENT
         if not is_result(existing):
-            return Standing.FOREIGN
+            return ResultState.FOREIGN
         generation = read_count(existing.metadata.get(GENERATION)) or 0
         if generation > image.generation:
-            return Standing.SUPERSEDED
+            return ResultState.SUPERSEDED
         if generation == image.generation and existing.metadata.get(MODEL_VERSION) == self._model_version:
-            return Standing.REPEATED
-        return Standing.OUTDATED
+            return ResultState.REPEATED
+        return ResultState.OUTDATED
 
-    def write(
-        self, image: StoredObject, document: ResultDocument | ErrorDocument, existing: StoredObject | None
-    ) -> Standing:
-        """Writes the document in place of `existing` (WRITTEN), or finds that another result has settled it.
+    def write(self, image: StoredObject, document: ResultDocument | ErrorDocument, replaced: int) -> ResultState:
+        """Write the document in place of the result generation `replaced` (0: none), unless another result settled it.
 
-        Raises `SurroundingsError` when the bucket is missing or out of reach, or others keep writing.
+        Raise `UnavailableError` if the bucket is missing or unavailable, or if others keep writing.
         """
         line = one_line(document) + b"\n"
         for _ in range(_ATTEMPTS):
@@ -106,14 +149,104 @@ class Results:
                     self.address(image.address),
                     line,
                     "application/json",
-                    expected=existing.generation if existing else 0,
-                    metadata=marks(document["schema"], self._model_version, str(image.generation)),
+                    expected=replaced,
+                    metadata=result_metadata(document["schema"], self._model_version, str(image.generation)),
                     cache_control="no-cache",  # a newer photo replaces it
                 )
             except PreconditionFailedError:
                 existing = self.look_up(image)
-                if (standing := self.standing(image, existing)).settled:
-                    return standing
+                if (state := self.state(image, existing)).settled:
+                    return state
+                replaced = existing.generation if existing else 0
             else:
-                return Standing.WRITTEN
-        raise SurroundingsError("UNAVAILABLE", f"The result of {image.address.uri} kept changing while it was written.")
+                return ResultState.WRITTEN
+        raise UnavailableError("UNAVAILABLE", f"The result of {image.address.uri} kept changing while it was written.")
+
+
+class ResultWriter:
+    """Give stored images their results, from many threads at once, with a bounded number of bytes in memory."""
+
+    def __init__(
+        self, classifier: Classifier, settings: Settings, cloud: Cloud, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
+        """Let an image wait up to `wait_seconds` for the memory of others."""
+        self.cloud = cloud
+        self._classifier = classifier
+        self._settings = settings
+        self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes, wait_seconds)
+
+    def process(self, image: StoredObject, replaced: int | None = None) -> Outcome:
+        """Give exactly this generation of an image its result.
+
+        `replaced` is the generation of the result to replace (0: none), if it is known that the image needs one; None
+        decides that here. Raise `UnavailableError` for an image to process again.
+        """
+        if replaced is None and (reason := reason_to_skip(image, self._settings.result_suffix)):
+            return Outcome(ResultState.SKIPPED, reason=reason)
+        results = self._results
+        if replaced is None:
+            if not is_object_name(results.address(image.address).name):
+                return Outcome(ResultState.NAME_TOO_LONG)
+            existing = results.look_up(image)
+            if (state := results.state(image, existing)).settled:
+                return Outcome(state, unpublished=self._publish_stored(state, existing))
+            replaced = existing.generation if existing else 0
+        try:
+            document = self.classify(image)
+        except ObjectMissingError:
+            return Outcome(ResultState.GONE)
+        state = results.write(image, document, replaced)
+        if state is ResultState.WRITTEN:
+            metadata = result_metadata(document["schema"], self._model_version, str(image.generation))
+            unpublished = self._publish(one_line(document), metadata)
+        else:
+            unpublished = self._publish_stored(state, results.look_up(image) if self.cloud.open_topic else None)
+        return Outcome(state, document, unpublished=unpublished)
+
+    def classify(
+        self, image: StoredObject, top: int | None = None, language: str | None = None, heatmaps: bool = False
+    ) -> ResultDocument | ErrorDocument:
+        """Read exactly this generation and return its document, as `Classifier.classify` makes it.
+
+        Raise `ObjectMissingError` if the image is gone or was overwritten, and `UnavailableError`.
+        """
+        source = Source(image.address.uri, str(image.generation), image.size)
+        max_bytes = self._settings.max_image_bytes
+        data = None
+        try:
+            self._classifier.check_size(image.size)
+            with self._bytes.reserve(max_bytes if image.content_encoding else image.size):
+                data = self.cloud.storage.read(image, max_bytes)
+                return self._classifier.classify(data, top, language, source, heatmaps)
+        except InputError as error:
+            return image_error(error, data, source)
+
+    @property
+    def _model_version(self) -> str:
+        return self._classifier.identity["version"]
+
+    @property
+    def _results(self) -> Results:
+        settings = self._settings
+        return Results(self.cloud.storage, settings.result_suffix, settings.result_bucket, self._model_version)
+
+    def _publish(self, line: bytes, metadata: dict[str, str]) -> FlowersError | None:
+        try:
+            if self.cloud.topic:
+                self.cloud.topic.publish(line, metadata)
+        except UnavailableError as error:
+            return error
+        return None
+
+    def _publish_stored(self, state: ResultState, result: StoredObject | None) -> FlowersError | None:
+        """Publish the document of a result that was written, but perhaps not published."""
+        if state is not ResultState.REPEATED or result is None or self.cloud.open_topic is None:
+            return None
+        try:
+            line = self.cloud.storage.read(result, _MAX_MESSAGE_BYTES)
+        except ObjectMissingError:  # deleted, or replaced by one that is published itself
+            return None
+        except FlowersError as error:
+            return error
+        metadata = {name: result.metadata[name] for name in (GENERATION, MODEL_VERSION, SCHEMA)}
+        return self._publish(line.rstrip(b"\n"), metadata)

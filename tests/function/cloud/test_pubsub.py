@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from flowers.cloud.pubsub import Topic
-from flowers.errors import SurroundingsError
+from flowers.errors import UnavailableError
 from tests.support.failing_pubsub import FailingPubSub, Fault
 from tests.support.pubsub_emulator import Message, PubSub
 from tests.support.server_process import free_port
@@ -35,9 +35,9 @@ def new_topic(pubsub: PubSub, ending: str = "") -> str:
     return name
 
 
-def refusal(name: str) -> SurroundingsError:
+def refusal(name: str) -> UnavailableError:
     """The error with which a message is not published."""
-    with pytest.raises(SurroundingsError) as caught:
+    with pytest.raises(UnavailableError) as caught:
         Topic(name).publish(LINE, MARKS)
     assert name in caught.value.message
     assert caught.value.reason == "UNAVAILABLE"
@@ -103,7 +103,7 @@ def test_nothing_listens(failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch
 def test_without_credentials_there_is_no_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json")
-    with pytest.raises(SurroundingsError, match="credentials"):
+    with pytest.raises(UnavailableError, match="credentials"):
         Topic("projects/my-project/topics/results")
 
 

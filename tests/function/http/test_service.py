@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 from flowers.classifier import Classifier
+from flowers.cloud.clients import Cloud
 from flowers.http.function import HttpFunction
 from flowers.imaging.memory import PixelBudget
 from flowers.log import configure_logging
@@ -167,7 +168,7 @@ def overloaded() -> tuple[FlaskClient, PixelBudget]:
     settings = Settings()
     classifier = Classifier(settings)
     budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
-    return client_of(HttpFunction(classifier, settings, no_storage)), budget
+    return client_of(HttpFunction(classifier, settings, Cloud(no_storage))), budget
 
 
 def test_overload_is_answered_with_retry_after_and_is_over_when_pixels_are_free(jpeg: bytes) -> None:
@@ -187,7 +188,7 @@ def test_a_fault_inside_is_logged_and_the_answer_keeps_it_to_itself(
 ) -> None:
     settings = Settings()
     classifier = Classifier(settings)
-    client = client_of(HttpFunction(classifier, settings, no_storage))
+    client = client_of(HttpFunction(classifier, settings, Cloud(no_storage)))
     document = client.get("/openapi.json").get_json()
     del classifier._budget
     with log_lines(capsys) as lines:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image, ImageFile
 
-from flowers.errors import InputError, SurroundingsError
+from flowers.errors import InputError, UnavailableError
 from flowers.imaging import decode as decode_module
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
@@ -48,7 +48,7 @@ def test_machine_failure_while_decoding_is_unavailable(
     if place == "draft":
         monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", failing(error))
 
-    with pytest.raises(SurroundingsError) as caught:
+    with pytest.raises(UnavailableError) as caught:
         seen(data)
 
     assert caught.value.reason == "UNAVAILABLE"
@@ -60,7 +60,7 @@ def test_missing_codec_is_unavailable(monkeypatch: pytest.MonkeyPatch, format: s
     data = sample(format)
     monkeypatch.setitem(sys.modules, library, None)
 
-    with pytest.raises(SurroundingsError):
+    with pytest.raises(UnavailableError):
         seen(data)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flowers.errors import InputError, SurroundingsError
+from flowers.errors import InputError, UnavailableError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
@@ -39,7 +39,7 @@ class Holder:
             with budget.reserve(pixels):
                 self.holds.set()
                 self.go.wait(10)
-        except SurroundingsError as error:
+        except UnavailableError as error:
             self.error = error
 
     def release(self) -> None:
@@ -141,7 +141,7 @@ def test_what_never_fits_is_too_large_at_once() -> None:
 
 def test_what_waits_too_long_is_told_to_come_back() -> None:
     budget = PixelBudget(100, wait_seconds=0.05)
-    with budget.reserve(60), pytest.raises(SurroundingsError) as caught, budget.reserve(60):
+    with budget.reserve(60), pytest.raises(UnavailableError) as caught, budget.reserve(60):
         pytest.fail("reserved more than there is")
     assert (caught.value.reason, caught.value.code) == ("UNAVAILABLE", 503)
     assert caught.value.retry_after > 0
@@ -211,5 +211,5 @@ def test_a_picture_counts_with_what_is_held_to_decode_it(format: str, options: d
 
 def test_one_that_waits_in_vain_is_no_fault_of_the_image() -> None:
     budget = PixelBudget(160 * 120, wait_seconds=0.05)
-    with budget.reserve(1), pytest.raises(SurroundingsError):
+    with budget.reserve(1), pytest.raises(UnavailableError):
         decode(encode(draw_picture(), "PNG"), InputRule(32, 32), 100_000_000, budget)

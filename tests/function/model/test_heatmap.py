@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flowers.classifier import Classifier
-from flowers.cloud.storage import Storage
+from flowers.cloud.clients import Cloud
 from flowers.http.function import HttpFunction
 from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
@@ -163,7 +163,7 @@ def test_a_model_without_class_maps_says_why_there_are_none(tmp_path: Path, jpeg
 @pytest.mark.bundled_model
 def test_the_archive_keeps_the_result_as_it_is_without_them(bucket: storage.Bucket, jpeg: bytes) -> None:
     settings = Settings(archive_bucket=bucket.name)
-    client = client_of(HttpFunction(Classifier(settings), settings, Storage))
+    client = client_of(HttpFunction(Classifier(settings), settings, Cloud()))
     asked = post(client, jpeg, query="heatmap=1").document
     deadline = time.monotonic() + 20
     while not (kept := [blob for blob in bucket.list_blobs() if blob.name.endswith(".json")]):

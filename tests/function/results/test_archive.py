@@ -12,7 +12,7 @@ from google.cloud import storage
 
 from flowers.cloud.objects import ObjectAddress
 from flowers.cloud.storage import Storage
-from flowers.errors import SurroundingsError
+from flowers.errors import UnavailableError
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_buckets import (
     KINDS,
@@ -89,7 +89,7 @@ class StorageThatFailsResults(Storage):
 
     def write(self, address: ObjectAddress, *arguments: Any, **options: Any) -> int:
         if address.name.endswith(".json"):
-            raise SurroundingsError("UNAVAILABLE", "the instance died")
+            raise UnavailableError("UNAVAILABLE", "the instance died")
         return super().write(address, *arguments, **options)
 
 

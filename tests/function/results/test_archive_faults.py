@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from google.cloud import storage
 
 from flowers.cloud import storage as adapter
+from flowers.cloud.storage import Storage
 from tests.support.http_buckets import (
     client_of_storage,
     held_storage,
@@ -73,10 +75,17 @@ def test_a_missing_bucket_is_a_warning_and_takes_no_room(
     until(lambda: kept(bucket) == with_results(answer.document))
 
 
+class ReopenedStorage:
+    """Open Cloud Storage anew for each call, so that the environment of the moment counts."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(Storage(), name)
+
+
 def test_storage_out_of_reach_is_a_warning_and_the_next_photo_is_tried(
     bucket: storage.Bucket, warnings: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = client_of_storage(archive_bucket=bucket.name)
+    client = client_of_storage(lambda: cast(Storage, ReopenedStorage()), archive_bucket=bucket.name)
     # The adapter's own retry, its deadline alone shortened.
     monkeypatch.setattr(adapter, "_RETRY", adapter._RETRY.with_timeout(0.6))
     with monkeypatch.context() as outage:

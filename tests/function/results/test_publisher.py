@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from google.cloud import storage
 
 from flowers.classifier import Classifier
+from flowers.cloud.clients import Cloud
 from flowers.cloud.pubsub import Topic
-from flowers.cloud.storage import Storage
 from flowers.http.function import HttpFunction
 from flowers.results import publisher
 from flowers.settings import Settings
@@ -46,7 +46,7 @@ def publishing(classifier: Classifier, pubsub: FailingPubSub, **settings: Any) -
     """A client of a function with these settings that publishes to the one topic of a Pub/Sub."""
     pubsub.create(TOPIC)
     topic = Topic(TOPIC)
-    return client_of(HttpFunction(classifier, Settings(**settings), Storage, lambda: topic))
+    return client_of(HttpFunction(classifier, Settings(**settings), Cloud(open_topic=lambda: topic)))
 
 
 def settled(pubsub: FailingPubSub, count: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from google.cloud import storage
 import flowers.cloud.storage
 from tests.support.emulated_cloud import binary_event, description, structured_event
 from tests.support.server_process import free_port
-from tests.support.upload_instances import Cloud, upload_function
+from tests.support.upload_instances import UploadCloud, upload_function
 from tests.support.uploads import (
     deliver,
     event_data,
@@ -43,7 +43,7 @@ def background_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 @pytest.mark.parametrize("shape", [binary_event, structured_event, background_event])
 def test_an_event_in_each_shape_is_followed(
-    cloud: Cloud,
+    cloud: UploadCloud,
     bucket: storage.Bucket,
     jpeg: bytes,
     shape: Callable[[dict[str, Any]], tuple[dict[str, str], bytes]],
@@ -54,7 +54,7 @@ def test_an_event_in_each_shape_is_followed(
     assert result_of(image)["image"]["format"] == "JPEG"
 
 
-def test_numbers_may_be_numbers_and_what_is_null_is_absent(cloud: Cloud, bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_numbers_as_numbers_and_null_are_read(cloud: UploadCloud, bucket: storage.Bucket, jpeg: bytes) -> None:
     image = put(bucket, "rose.jpg", jpeg)
     null = dict.fromkeys(("contentType", "contentEncoding", "metadata", "timeCreated"))
     assert deliver(cloud.instance, image, generation=image.generation, size=len(jpeg), **null) == 200
@@ -93,7 +93,7 @@ def test_numbers_may_be_numbers_and_what_is_null_is_absent(cloud: Cloud, bucket:
     ],
     ids=str,
 )
-def test_what_is_plainly_no_image_is_skipped_unread(cloud: Cloud, data: dict[str, Any]) -> None:
+def test_what_is_plainly_no_image_is_skipped_unread(cloud: UploadCloud, data: dict[str, Any]) -> None:
     with log_lines() as lines:
         assert post_data(cloud.instance, event_data(**data)) == 200
     line = the_line(lines)
@@ -101,7 +101,7 @@ def test_what_is_plainly_no_image_is_skipped_unread(cloud: Cloud, data: dict[str
     assert cloud.watched.calls == []
 
 
-def test_a_skipped_object_is_left_alone(cloud: Cloud, jpeg: bytes) -> None:
+def test_a_skipped_object_is_left_alone(cloud: UploadCloud, jpeg: bytes) -> None:
     bucket = cloud.bucket
     put(bucket, "photo", jpeg, "text/plain")
     for blob in bucket.list_blobs():
@@ -125,7 +125,7 @@ def test_a_skipped_object_is_left_alone(cloud: Cloud, jpeg: bytes) -> None:
 )
 @pytest.mark.parametrize("is_image", [True, False])
 def test_what_claims_to_be_an_image_or_claims_nothing_is_sniffed(
-    cloud: Cloud, bucket: storage.Bucket, jpeg: bytes, content_type: str | None, is_image: bool
+    cloud: UploadCloud, bucket: storage.Bucket, jpeg: bytes, content_type: str | None, is_image: bool
 ) -> None:
     blob = put(bucket, "photo", jpeg if is_image else b"Una rosa es una rosa.")
     assert deliver(cloud.instance, blob, contentType=content_type) == 200
@@ -134,7 +134,7 @@ def test_what_claims_to_be_an_image_or_claims_nothing_is_sniffed(
     assert ("error" in document) is not is_image
 
 
-def test_an_event_that_says_nothing_of_the_type_is_sniffed(cloud: Cloud, bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_event_without_type_is_sniffed(cloud: UploadCloud, bucket: storage.Bucket, jpeg: bytes) -> None:
     image = put(bucket, "photo", jpeg)
     data = description(image)
     del data["contentType"]

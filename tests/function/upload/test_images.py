@@ -10,7 +10,7 @@ from google.cloud import storage
 
 from tests.support.http_contract import post
 from tests.support.sample_images import FAULTY, IMAGES, SAMPLES, TEXT
-from tests.support.upload_instances import Cloud, upload_function
+from tests.support.upload_instances import UploadCloud, upload_function
 from tests.support.uploads import (
     deliver,
     event_data,
@@ -33,7 +33,7 @@ def lasting(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*IMAGES, *FAULTY])
-def test_an_uploaded_file_gets_the_document_of_an_http_call(cloud: Cloud, client: FlaskClient, name: str) -> None:
+def test_an_uploaded_file_gets_the_document_of_an_http_call(cloud: UploadCloud, client: FlaskClient, name: str) -> None:
     bucket, instance, _, _ = cloud
     data = IMAGES[name] if name in IMAGES else FAULTY[name]
     image = put(bucket, name, data, "application/octet-stream")
@@ -61,7 +61,7 @@ def test_a_file_beyond_the_limit_is_refused_by_its_event_unread(bucket: storage.
     assert "1,001" in result_of(bucket.get_blob("1001.jpg"))["error"]["message"]
 
 
-def test_a_file_of_terabytes_is_refused_unread(cloud: Cloud) -> None:
+def test_a_file_of_terabytes_is_refused_unread(cloud: UploadCloud) -> None:
     image = put(cloud.bucket, "film.jpg", b"")
     assert deliver(cloud.instance, image, size=str(5 * 2**40)) == 200
     assert cloud.watched.calls == ["look_up", "write"]
@@ -76,7 +76,7 @@ def test_a_file_larger_than_its_event_says_is_not_read_beyond_the_limit(bucket: 
     assert (document["error"]["reason"], document["image"]["sha256"]) == ("IMAGE_TOO_LARGE", None)
 
 
-def test_a_gzip_encoded_image_is_the_image_inside(cloud: Cloud, client: FlaskClient, jpeg: bytes) -> None:
+def test_a_gzip_encoded_image_is_the_image_inside(cloud: UploadCloud, client: FlaskClient, jpeg: bytes) -> None:
     image = put(cloud.bucket, "rose.jpg", gzip.compress(jpeg), content_encoding="gzip")
     assert image.size != len(jpeg)
     assert event_of(cloud.instance, image) == "classified"
@@ -94,7 +94,7 @@ def test_a_gzip_encoded_image_is_the_image_inside(cloud: Cloud, client: FlaskCli
     ],
     ids=["text", "bomb", "cut off", "not gzip at all", "empty"],
 )
-def test_a_faulty_gzip_encoded_file_is_refused(cloud: Cloud, data: bytes, reason: str) -> None:
+def test_a_faulty_gzip_encoded_file_is_refused(cloud: UploadCloud, data: bytes, reason: str) -> None:
     image = put(cloud.bucket, "rose.jpg", data, content_encoding="gzip")
     assert event_of(cloud.instance, image) == "refused"
     document = result_of(image)
@@ -144,7 +144,7 @@ NEIGHBOURS = ["roses/rose.jpg", "rose.jpg", "rose", "b.jpg", "roses/2026/rose.jp
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_the_name_the_result_is_beside_it(versioned: Cloud, jpeg: bytes, name: str) -> None:
+def test_whatever_the_name_the_result_is_beside_it(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
     bucket, instance, _, _ = versioned
     others = [other for other in NEIGHBOURS if other != NAMES[name]]
     for other in others:
@@ -157,7 +157,7 @@ def test_whatever_the_name_the_result_is_beside_it(versioned: Cloud, jpeg: bytes
 
 
 @pytest.mark.parametrize("name", ["n" * 1020, "n" * 1024, "ñ" * 512, "🌷" * 256])
-def test_a_name_too_long_for_its_result_is_reported_and_acknowledged(versioned: Cloud, jpeg: bytes, name: str) -> None:
+def test_name_too_long_for_a_result_is_acknowledged(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
     image = put(versioned.bucket, name, jpeg)
     with log_lines() as lines:
         assert deliver(versioned.instance, image) == 200
@@ -169,7 +169,7 @@ def test_a_name_too_long_for_its_result_is_reported_and_acknowledged(versioned: 
 
 
 @pytest.mark.parametrize("name", ["rose.json", "roses/", "roses//", "/"])
-def test_a_name_that_is_a_result_s_or_a_folder_s_is_skipped(versioned: Cloud, jpeg: bytes, name: str) -> None:
+def test_a_name_that_is_a_result_s_or_a_folder_s_is_skipped(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
     image = put(versioned.bucket, name, jpeg if name.endswith("n") else b"")
     assert event_of(versioned.instance, image) == "skipped"
     assert versioned.watched.calls == []
@@ -177,7 +177,7 @@ def test_a_name_that_is_a_result_s_or_a_folder_s_is_skipped(versioned: Cloud, jp
 
 
 @pytest.mark.parametrize("name", [".", ".."])
-def test_a_name_that_cloud_storage_refuses_is_looked_for_in_vain(versioned: Cloud, name: str) -> None:
+def test_a_name_that_cloud_storage_refuses_is_looked_for_in_vain(versioned: UploadCloud, name: str) -> None:
     with log_lines() as lines:
         assert post_data(versioned.instance, event_data(versioned.bucket.name, name)) == 200
     assert the_line(lines)["event"] in ("gone", "malformed")

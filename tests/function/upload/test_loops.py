@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowers.classifier import Classifier
+from flowers.cloud.clients import Cloud
+from flowers.results.writer import ResultWriter
 from flowers.settings import Settings, SettingsError
 from flowers.upload import UploadFunction
 from tests.support.emulated_cloud import attributes
 from tests.support.http_contract import no_storage
 from tests.support.server_process import framework, free_port, surroundings
-from tests.support.upload_instances import Cloud, upload_function
+from tests.support.upload_instances import UploadCloud, upload_function
 from tests.support.uploads import (
     NEW,
     deliver,
@@ -45,7 +47,7 @@ def test_a_result_s_own_event_is_skipped(bucket: storage.Bucket, suffix: str) ->
     assert names(bucket) == ["rose.jpg", f"rose.jpg{suffix}"]
 
 
-def test_a_result_under_another_name_is_skipped_by_its_mark(cloud: Cloud) -> None:
+def test_a_result_under_another_name_is_skipped_by_its_mark(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     deliver(instance, image)
@@ -75,7 +77,7 @@ def test_every_ending_that_the_start_accepts_marks_a_result(classifier: Classifi
     except SettingsError as error:
         assert "RESULT_SUFFIX" in str(error)
         return
-    function = UploadFunction(classifier, settings, no_storage)
+    function = UploadFunction(ResultWriter(classifier, settings, Cloud(no_storage)))
     data = event_data(name=name + settings.result_suffix)
     with log_lines() as lines:
         function(CloudEvent(attributes("garden", "rose.jpg"), data))

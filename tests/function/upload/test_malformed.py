@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flowers.cloud.objects import read_count
 from flowers.settings import Settings
 from tests.support.emulated_cloud import FINALIZED, attributes, binary_event
-from tests.support.upload_instances import Cloud
+from tests.support.upload_instances import UploadCloud
 from tests.support.uploads import (
     event_data,
     log_lines,
@@ -132,7 +132,7 @@ MALFORMED: dict[str, tuple[dict[str, str], bytes]] = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_event_is_acknowledged_with_one_error_in_the_log(
-    cloud: Cloud, capfd: pytest.CaptureFixture[str], name: str
+    cloud: UploadCloud, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     headers, body = MALFORMED[name]
     with log_lines() as lines:
@@ -155,7 +155,7 @@ ANY_JSON = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=ANY_JSON | st.fixed_dictionaries({name: ANY_JSON | st.just(value) for name, value in event_data().items()}))
-def test_whatever_the_data_the_event_is_acknowledged_and_nothing_written(cloud: Cloud, data: Any) -> None:
+def test_whatever_the_data_the_event_is_acknowledged_and_nothing_written(cloud: UploadCloud, data: Any) -> None:
     # Of an image that is too large, and so not read, it cannot be known that its bucket does not exist.
     assume(not isinstance(data, dict) or (read_count(data.get("size")) or 0) <= Settings.max_image_bytes)
     headers, body = event(data)
@@ -166,7 +166,7 @@ def test_whatever_the_data_the_event_is_acknowledged_and_nothing_written(cloud: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-def test_another_method_acknowledges_nothing(cloud: Cloud, method: str) -> None:
+def test_another_method_acknowledges_nothing(cloud: UploadCloud, method: str) -> None:
     headers, body = binary_event(event_data())
     with log_lines() as lines:
         assert cloud.instance.open("/", method=method, headers=headers, data=body).status_code == 405

@@ -12,7 +12,7 @@ from google.cloud import storage
 
 from flowers.cloud.storage import Storage
 from tests.support.tiny_model import METADATA
-from tests.support.upload_instances import Cloud, with_tiny_model
+from tests.support.upload_instances import UploadCloud, with_tiny_model
 from tests.support.uploads import (
     NEW,
     OLD,
@@ -30,7 +30,7 @@ from tests.support.uploads import (
 # The table.
 
 
-def test_no_result_found_then_it_is_written(cloud: Cloud) -> None:
+def test_no_result_found_then_it_is_written(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     assert event_of(instance, image) == "classified"
@@ -39,7 +39,7 @@ def test_no_result_found_then_it_is_written(cloud: Cloud) -> None:
     assert picture_of(image) == "new"
 
 
-def test_an_image_takes_three_requests_of_storage(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_image_takes_three_requests_of_storage(cloud: UploadCloud, caplog: pytest.LogCaptureFixture) -> None:
     """What infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
     bucket, instance, _, _ = cloud
     images = [put(bucket, name, NEW) for name in ("rose.jpg", "lily.jpg")]
@@ -50,7 +50,7 @@ def test_an_image_takes_three_requests_of_storage(cloud: Cloud, caplog: pytest.L
     assert [line.split('"')[1].split()[0] for line in sent if '"' in line] == ["GET", "GET", "POST"] * 2
 
 
-def test_a_result_of_an_older_generation_is_replaced(cloud: Cloud) -> None:
+def test_a_result_of_an_older_generation_is_replaced(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     deliver(instance, put(bucket, "rose.jpg", OLD))
     replaced = bucket.get_blob("rose.jpg.json").generation
@@ -62,7 +62,7 @@ def test_a_result_of_an_older_generation_is_replaced(cloud: Cloud) -> None:
     assert picture_of(image) == "new"
 
 
-def test_a_result_by_another_model_version_is_replaced(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_result_by_another_model_version_is_replaced(cloud: UploadCloud, tmp_path: Path) -> None:
     bucket, instance, _, _ = cloud
     other_model = with_tiny_model(tmp_path)
     image = put(bucket, "rose.jpg", NEW)
@@ -75,7 +75,7 @@ def test_a_result_by_another_model_version_is_replaced(cloud: Cloud, tmp_path: P
 
 
 @pytest.mark.parametrize("data", [NEW, b"no image"], ids=["result", "error"])
-def test_the_result_of_this_generation_by_this_model_stays(cloud: Cloud, data: bytes) -> None:
+def test_the_result_of_this_generation_by_this_model_stays(cloud: UploadCloud, data: bytes) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", data)
     deliver(instance, image)
@@ -87,7 +87,7 @@ def test_the_result_of_this_generation_by_this_model_stays(cloud: Cloud, data: b
     assert result_blob(image).generation == before
 
 
-def test_the_result_of_a_newer_generation_stays(cloud: Cloud) -> None:
+def test_the_result_of_a_newer_generation_stays(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     deliver(instance, newer)
@@ -98,7 +98,7 @@ def test_the_result_of_a_newer_generation_stays(cloud: Cloud) -> None:
     assert result_blob(newer).generation == before
 
 
-def test_an_object_in_the_result_s_place_that_is_none_is_left_alone(cloud: Cloud) -> None:
+def test_an_object_in_the_result_s_place_that_is_none_is_left_alone(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     foreign = put(bucket, "rose.jpg.json", b'{"mine": 1}', "application/json", metadata={"owner": "someone"})
@@ -111,7 +111,7 @@ def test_an_object_in_the_result_s_place_that_is_none_is_left_alone(cloud: Cloud
 
 
 @pytest.mark.parametrize("generation", [None, "", "rose", "-1", "1.5", "²", "0x10", " 7", "9" * 5000])
-def test_a_result_with_a_damaged_mark_is_replaced(versioned: Cloud, generation: str | None) -> None:
+def test_a_result_with_a_damaged_mark_is_replaced(versioned: UploadCloud, generation: str | None) -> None:
     bucket, instance, _, _ = versioned
     image = put(bucket, "rose.jpg", NEW)
     mark = {"result-schema": "flowers.result/v1", "model-version": "1.0.0"}
@@ -128,7 +128,7 @@ def test_a_result_with_a_damaged_mark_is_replaced(versioned: Cloud, generation: 
 # A write that meets a 412: something happened to the result between the look-up and the write.
 
 
-def test_its_own_success_that_a_retry_meets_is_done(cloud: Cloud) -> None:
+def test_its_own_success_that_a_retry_meets_is_done(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *given, **named: Storage.write(watched, *given, **named)
@@ -137,7 +137,7 @@ def test_its_own_success_that_a_retry_meets_is_done(cloud: Cloud) -> None:
     assert picture_of(image) == "new"
 
 
-def test_an_instance_that_was_faster_with_this_generation_settles_it(cloud: Cloud) -> None:
+def test_an_instance_that_was_faster_with_this_generation_settles_it(cloud: UploadCloud) -> None:
     bucket, instance, watched, other = cloud
     image = put(bucket, "rose.jpg", NEW)
     theirs: list[int] = []
@@ -152,7 +152,7 @@ def test_an_instance_that_was_faster_with_this_generation_settles_it(cloud: Clou
     assert [result_blob(image).generation] == theirs
 
 
-def test_an_instance_that_was_faster_with_a_newer_generation_wins(cloud: Cloud) -> None:
+def test_an_instance_that_was_faster_with_a_newer_generation_wins(cloud: UploadCloud) -> None:
     bucket, instance, watched, other = cloud
     newer: list[storage.Blob] = []
 
@@ -166,7 +166,7 @@ def test_an_instance_that_was_faster_with_a_newer_generation_wins(cloud: Cloud) 
     assert picture_of(newer[0]) == "new"
 
 
-def test_an_instance_that_was_faster_with_an_older_generation_is_replaced(versioned: Cloud) -> None:
+def test_an_instance_that_was_faster_with_an_older_generation_is_replaced(versioned: UploadCloud) -> None:
     bucket, instance, watched, other = versioned
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *_, **__: deliver(other, older)
@@ -175,7 +175,7 @@ def test_an_instance_that_was_faster_with_an_older_generation_is_replaced(versio
     assert picture_of(newer) == "new"
 
 
-def test_an_instance_with_another_model_that_was_faster_is_replaced(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_instance_with_another_model_that_was_faster_is_replaced(cloud: UploadCloud, tmp_path: Path) -> None:
     bucket, instance, watched, _ = cloud
     other_model = with_tiny_model(tmp_path)
     image = put(bucket, "rose.jpg", NEW)
@@ -185,7 +185,7 @@ def test_an_instance_with_another_model_that_was_faster_is_replaced(cloud: Cloud
     assert result_of(image)["model"]["name"] != METADATA["name"]
 
 
-def test_a_result_that_is_deleted_meanwhile_is_written_anew(cloud: Cloud) -> None:
+def test_a_result_that_is_deleted_meanwhile_is_written_anew(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     deliver(instance, put(bucket, "rose.jpg", OLD))
     image = put(bucket, "rose.jpg", NEW)
@@ -196,7 +196,7 @@ def test_a_result_that_is_deleted_meanwhile_is_written_anew(cloud: Cloud) -> Non
     assert picture_of(image) == "new"
 
 
-def test_an_object_that_takes_the_result_s_place_meanwhile_is_left_alone(cloud: Cloud) -> None:
+def test_an_object_that_takes_the_result_s_place_meanwhile_is_left_alone(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *_, **__: put(bucket, "rose.jpg.json", b"mine", "text/plain")
@@ -204,7 +204,7 @@ def test_an_object_that_takes_the_result_s_place_meanwhile_is_left_alone(cloud: 
     assert bucket.blob("rose.jpg.json").download_as_bytes() == b"mine"
 
 
-def test_a_result_that_keeps_changing_is_left_for_later(cloud: Cloud) -> None:
+def test_a_result_that_keeps_changing_is_left_for_later(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
 

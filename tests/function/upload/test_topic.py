@@ -20,7 +20,7 @@ from tests.support.emulated_cloud import EmulatedStorage
 from tests.support.failing_pubsub import FailingPubSub, Fault
 from tests.support.pubsub_emulator import Emulator, Message
 from tests.support.server_process import free_port
-from tests.support.upload_instances import Cloud, WatchedStorage, upload_function, with_tiny_model
+from tests.support.upload_instances import UploadCloud, WatchedStorage, upload_function, with_tiny_model
 from tests.support.upload_server import acknowledged, photo, serving
 from tests.support.uploads import NEW, OLD, deliver, event_of, log_lines, put, result_blob, result_of
 
@@ -43,7 +43,7 @@ class Garden(NamedTuple):
 
 
 @pytest.fixture
-def garden(cloud: Cloud, failing: FailingPubSub) -> Iterator[Garden]:
+def garden(cloud: UploadCloud, failing: FailingPubSub) -> Iterator[Garden]:
     """A new bucket and Pub/Sub; the test fails when a hook is left."""
     failing.create(TOPIC)
     instance, watched = upload_function(RESULT_TOPIC=TOPIC)
@@ -217,7 +217,7 @@ def test_skipped_objects_publish_nothing(garden: Garden) -> None:
 
 def test_without_a_topic_nothing_is_read_or_published(garden: Garden) -> None:
     instance, watched = upload_function()
-    assert sys.modules["main"]._upload_function._topic is None
+    assert sys.modules["main"]._upload_function.writer.cloud.open_topic is None
     image = put(garden.bucket, "rose.jpg", NEW)
     for _ in range(2):
         assert deliver(instance, image) == 200
