@@ -40,7 +40,7 @@ def measured_table() -> str:
                 f"{small['cpu_seconds'] * 1000:.1f}",
                 f"{large['per_second']:.0f}",
                 f"{large['cpu_seconds'] * 1000:.0f}",
-                f"{large['p95_seconds'] * 1000:.0f}",
+                f"{large['p95_seconds'] * 1000:,.0f}",
                 f"{large['peak_mib']}",
                 f"{each['heaviest']['peak_mib']:,}",
                 f"{each['cold_start_seconds']:.2f}",
@@ -64,7 +64,7 @@ def sizes_table(route: Route, workload: Workload, prices: Prices) -> str:
             memory_text(each.memory_gib),
             *map(str, (each.instance.concurrency, each.min_instances, each.max_instances, each.timeout_seconds)),
             f"{each.peak_instances}",
-            f"{each.p95_ms:.0f}",
+            f"{each.p95_ms:,.0f}",
             f"{each.cost:.2f}",
             f"{each.cost / workload.images_per_month * 1000:.4f}",
         )

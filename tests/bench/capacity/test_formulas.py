@@ -61,7 +61,7 @@ def test_instances_follow_cpu_or_slots() -> None:
     assert (fleet.instances_needed(50, waiting, ONE), fleet.instances_started(50, waiting, ONE)) == (15, 21)
 
 
-def test_billed_seconds_alone_are_rounded_up_and_shared_are_less() -> None:
+def test_billed_seconds_are_shared_by_photos() -> None:
     photo = Work(0.12, 0.02)
     assert fleet.billed_seconds(1e-9, photo, ONE) == pytest.approx(0.2)
     assert fleet.billed_seconds(10, photo, ONE) == pytest.approx((1 - math.exp(-2)) / 10)
@@ -85,7 +85,7 @@ def test_http_month_costs_what_is_billed() -> None:
     assert cheaper and cheaper.cost == pytest.approx(found.cost - 1e4 - 1)
 
 
-def test_upload_month_costs_two_requests_and_operations() -> None:
+def test_upload_month_costs_requests_and_operations() -> None:
     beside, apart = (size("upload", ONE, replace(BUSY, separate_results=each), PRICES) for each in (False, True))
     assert beside and beside.monthly["requests"] == pytest.approx(2 * IMAGES / 1e6)
     assert beside.monthly["operations"] == pytest.approx(IMAGES / 1000 * 0.023)

@@ -17,7 +17,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return instance.compiled(MAIN, tmp_path / "copy", Path(sys.executable))
 
 
-def test_compiled_copy_is_valid_after_its_times_are_reset(copy: Path) -> None:
+def test_compiled_copy_is_valid_after_times_reset(copy: Path) -> None:
     command = [sys.executable, "-B", "-v", "-c", "import flowers.errors"]
     done = subprocess.run(command, cwd=copy.parent, capture_output=True, text=True, check=True)
     assert "# code object from '" in done.stderr
