@@ -14,7 +14,7 @@ _SAMPLE_SECONDS = 0.05
 
 @contextmanager
 def serving(log: Path, threads: int, cpus: float) -> Iterator[tuple[str, ServerProcess]]:
-    """Serve `classify_http` with `threads` threads on `cpus` CPUs; yield its address and process once it answers."""
+    """Serve `classify_http` with `threads` threads on `cpus` CPUs. Yield its address and process once it answers."""
     port = free_port()
     server = ServerProcess(framework("classify_http", port), log, surroundings(THREADS=str(threads)))
     try:

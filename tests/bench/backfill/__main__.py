@@ -1,6 +1,6 @@
 """Measure the backfill of a bucket, and the most that the machine classifies without one: `make bench-backfill`.
 
-The images are crops of the data set's photographs; one in a hundred is damaged. The bucket is fake-gcs-server on this
+The images are crops of the data set's photographs. One in a hundred is damaged. The bucket is fake-gcs-server on this
 machine. It shares the CPU, so its CPU time is reported separately.
 """
 
@@ -30,7 +30,7 @@ PROGRAM = (sys.executable, "-m", "backfill")
 
 
 def crops(photos: list[Path], number: int) -> bytes:
-    """Return a crop that no other number has; one in a hundred is truncated."""
+    """Return a crop that no other number has. One in a hundred is truncated."""
     chance = random.Random(number)  # noqa: S311  # chance, not secrecy
     with Image.open(photos[number % len(photos)]) as photo:
         share = chance.uniform(0.8, 1)
@@ -85,7 +85,7 @@ class Run:
             time.sleep(0.5)
 
     def end(self) -> float:
-        """Wait for the end; return the seconds that the run took."""
+        """Wait for the end. Return the seconds that the run took."""
         self.process.process.wait()
         seconds = time.monotonic() - self.started
         self._thread.join()

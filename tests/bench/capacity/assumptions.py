@@ -64,7 +64,7 @@ BATCH_UTILIZATION = 0.9
 MIN_TASK_SECONDS = 60.0
 MACHINE_CPUS = 2
 WORKER_GB_PER_CPU = 4.0
-# A bucket's initial writes and reads per second; both may double every 20 minutes
+# A bucket's initial writes and reads per second. Both may double every 20 minutes
 # (https://cloud.google.com/storage/docs/request-rate).
 INITIAL_WRITES, INITIAL_READS, DOUBLING_MINUTES = 1_000, 5_000, 20
 LISTING_PAGE = 1_000

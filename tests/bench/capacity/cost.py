@@ -35,7 +35,7 @@ class Size:
 
 
 def requests_per_image(route: Route, workload: Workload) -> int:
-    """Return the function's requests for one image; a result beside its image causes a second event."""
+    """Return the function's requests for one image. A result beside its image causes a second event."""
     return 2 if route == "upload" and not workload.separate_results else 1
 
 
@@ -145,7 +145,7 @@ def sizes(route: Route, instances: Sequence[Instance], workload: Workload, price
 def other_ways(instances: Sequence[Instance], workload: Workload, prices: Prices) -> dict[str, float]:
     """Return the dollars per month of other ways to classify the photos, without storing them.
 
-    Instance-based billing and machines answer HTTPS requests; the job classifies a day's uploads once a day. Machines
+    Instance-based billing and machines answer HTTPS requests. The job classifies a day's uploads once a day. Machines
     are sized for the peak, the instances for the average only, which flatters them.
     """
     single = next(each for each in instances if (each.cpu, each.concurrency) == (1, 1))

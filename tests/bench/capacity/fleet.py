@@ -35,7 +35,7 @@ class Instance:
     peak_mib: float
 
     def photo(self, megapixels: float) -> Photo:
-        """Return a photo interpolated between the measured sizes; the smallest one stands for all smaller ones."""
+        """Return a photo interpolated between the measured sizes. The smallest one stands for all smaller ones."""
         pairs = list(zip(self.photos, self.photos[1:], strict=False))
         lower, upper = next((pair for pair in reversed(pairs) if megapixels >= pair[0].megapixels), pairs[0])
         share = max(0.0, (megapixels - lower.megapixels) / (upper.megapixels - lower.megapixels))

@@ -1,6 +1,6 @@
 """Measure what a photo costs: a real server held to a share of the CPU, with as many clients as it has slots.
 
-python -m tests.bench.capacity.measure     # writes measured.json, in 10 minutes; use a quiet machine
+python -m tests.bench.capacity.measure     # writes measured.json in 10 minutes, on a quiet machine
 """
 
 import base64
@@ -72,7 +72,7 @@ def _noise(size: int) -> bytes:
 
 
 def _ask(url: str, requests: Sequence[Request], wanted: Callable[[int], bool], clients: int = 1) -> list[Answer]:
-    """Send each client's requests in turn, while `wanted(number of its answers)`; return statuses and seconds."""
+    """Send each client's requests in turn, while `wanted(number of its answers)`. Return statuses and seconds."""
 
     def ask(client: int) -> list[Answer]:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
@@ -168,7 +168,7 @@ def measure_uploads(http_cpu_seconds: float) -> dict[str, Any]:
 
 
 def _deliver(server: UploadServer, objects: Sequence[storage.Blob]) -> tuple[float, float]:
-    """Deliver the objects' events in turn; return the CPU seconds and log bytes of one, after a warm-up."""
+    """Deliver the objects' events in turn. Return the CPU seconds and log bytes of one, after a warm-up."""
     warm_up = len(objects) // 10
     for number, each in enumerate(objects):
         if number == warm_up:

@@ -82,7 +82,7 @@ def sizes_table(route: Route, workload: Workload, prices: Prices) -> str:
 
 
 def ways_table(workload: Workload, prices: Prices) -> str:
-    """Return the dollars per month of each way to run it, by volume; without the photos' storage."""
+    """Return the dollars per month of each way to run it, by volume, without the photos' storage."""
     instances = measured_instances()
     costs: dict[int, dict[str, float]] = {}
     for volume in VOLUMES:

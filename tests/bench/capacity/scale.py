@@ -129,7 +129,7 @@ def backfill_table() -> str:
     prices = read_prices()
     single = next(each for each in measured_instances() if (each.cpu, each.concurrency) == (1, 1))
     cpu_seconds = work("upload", single, Workload(separate_results=True)).cpu_seconds
-    # Each image is read and its result written; images and results are listed once. Workers cost the same on few CPUs.
+    # Each image is read and its result written. Images and results are listed once. Workers cost the same on few CPUs.
     hours = _BACKFILL_IMAGES * cpu_seconds / assumed.BATCH_UTILIZATION / 3600
     workers = hours * (prices["dataflow_cpu_hour"] + assumed.WORKER_GB_PER_CPU * prices["dataflow_gb_hour"])
     operations = (1 + 2 / assumed.LISTING_PAGE) * prices["thousand_class_a"] + prices["thousand_class_b"]

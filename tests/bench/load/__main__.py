@@ -105,7 +105,7 @@ def _keep(samples: list[Sample], environment: Environment, started: float) -> No
 
 
 def _processes_behind(url: str) -> list[int]:
-    """Return the processes on this machine that listen at `url`; none for another machine or user."""
+    """Return the processes on this machine that listen at `url`, if they belong to this user."""
     address = urlsplit(url)
     if address.hostname not in ("localhost", "127.0.0.1"):
         return []
@@ -131,7 +131,7 @@ def _watch(samples: list[Sample], memory: list[tuple[float, float]], url: str, s
 
 
 def load(url: str, plan: Plan, timeout: float) -> tuple[list[Sample], list[tuple[float, float]]]:
-    """Run a plan against the function at `url`; return its samples, and (second, MiB) of a server on this machine."""
+    """Run a plan against the function at `url`. Return its samples, and (second, MiB) of a server on this machine."""
     url = url.rstrip("/")
     photographer = _Photographer(url)
     environment = Environment(

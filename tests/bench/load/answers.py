@@ -79,7 +79,7 @@ def max_sustained(samples: Sequence[Sample], seconds: int, window: int = 5) -> f
 
 
 def recovery_seconds(samples: Sequence[Sample], plan: Plan) -> float | None:
-    """Return the whole seconds after the spike until answers are as before; infinity if they never are.
+    """Return the whole seconds after the spike until answers are as before, or infinity.
 
     They are as before if, in every later second, all requests get a result and half of them within twice the steady
     phase's 95th percentile. Return None for a plan without a spike.
@@ -100,7 +100,7 @@ def recovery_seconds(samples: Sequence[Sample], plan: Plan) -> float | None:
 
 
 def faults(samples: Sequence[Sample], plan: Plan) -> list[str]:
-    """Return what the server did wrong; nothing if it passes."""
+    """Return what the server did wrong, in sentences."""
     found = []
     for status, count in sorted(Counter(sample.status for sample in samples).items()):
         if 200 <= status < 300 or status in REFUSED:

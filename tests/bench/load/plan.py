@@ -37,7 +37,7 @@ class Plan:
         return spans
 
     def offered(self, second: float) -> float | None:
-        """Return the requests per second that are offered at a time; None when the test is over."""
+        """Return the requests per second that are offered at a time, or None when the test is over."""
         for phase, start, end in self.spans():
             if second < end:
                 return phase.first + (phase.last - phase.first) * (second - start) / phase.seconds

@@ -1,6 +1,6 @@
-"""Profile the function: a start by phase, by import and by bytes read; a photo by step; the model by operator.
+"""Profile the function: a start by phase, import and bytes read, and the model by operator.
 
-make profile     # writes tests/bench/profile/profile.txt; as root, it also lists what a start reads from disk
+make profile     # writes tests/bench/profile/profile.txt, and as root also lists what a start reads from disk
 """
 
 import json

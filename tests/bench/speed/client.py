@@ -57,7 +57,7 @@ class Caller:
         return received
 
     def close(self) -> None:
-        """Close the connection; the next photo opens another."""
+        """Close the connection. The next photo opens another."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -80,7 +80,7 @@ def first_answer(port: int, photo: bytes) -> bytes:
         caller = Caller(port)
         try:
             return caller.post(photo)
-        except (ConnectionError, ValueError):  # not listening yet; LitServe listens before it is ready
+        except (ConnectionError, ValueError):  # LitServe listens before it is ready
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.002)

@@ -15,7 +15,7 @@ _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
 def compiled(source: Path, folder: Path, python: Path) -> Path:
-    """Copy the folder of `source` to `folder`, compiled as in the cloud's build; return the copy of `source`.
+    """Copy the folder of `source` to `folder`, compiled as in the cloud's build. Return the copy of `source`.
 
     With SOURCE_DATE_EPOCH, Python writes bytecode that is checked by its source's hash. It stays valid when times are
     reset. Whether the shell sets PYTHONDONTWRITEBYTECODE makes no difference.

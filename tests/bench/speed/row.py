@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Return whether all runs keep the bounds, none does, or some do; empty without bounds."""
+        """Return whether all runs keep the bounds, none does, or some do. Without bounds, return an empty text."""
         if self.max_value is None and self.min_value is None:
             return ""
         low, high = self.spread or (self.value, self.value)
