@@ -126,7 +126,8 @@ def without_metadata(data: bytes) -> bytes:
     """Return the file without its comments and application segments, save Adobe's, which names the colours."""
     kept, at = [data[:2]], 2
     for segment in segments(data):
-        if segment.marker in _METADATA and not (segment.marker == _APP14 and segment.body.startswith(b"Adobe")):
+        is_adobe = segment.marker == _APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
+        if segment.marker in _METADATA and not is_adobe:
             at = segment.end
             continue
         kept.append(data[at : segment.end])
