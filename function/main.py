@@ -1,6 +1,5 @@
-"""The entry points of the deployment."""
+"""Define the entry points of the deployment."""
 
-import gc
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -9,11 +8,9 @@ import flask
 import functions_framework
 from cloudevents.http.event import CloudEvent
 
-from flowers.allocator import return_large_blocks
-from flowers.cold_start import ColdStart
-from flowers.connections import keep_connections
-from flowers.log import configure_logging
+from flowers.log import ColdStart, configure_logging
 from flowers.model.loading import LoadingModel
+from flowers.process import keep_connections, permanent_objects, return_large_blocks
 from flowers.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _start() -> tuple["HttpFunction", "UploadFunction"]:
-    """Makes both functions; the code that needs no model is imported while that is loaded."""
+    """Make both functions. Import the code that needs no model while the model is loaded."""
     cold_start = ColdStart()
     settings = Settings.from_environment(os.environ)
     logger = configure_logging(settings.log_level)
@@ -50,19 +47,15 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
 
 @functions_framework.http
 def classify_http(request: flask.Request) -> flask.Response:
-    """A photo in, the species out."""
+    """Answer a request with the species of its photo."""
     return _http_function(request)
 
 
 @functions_framework.cloud_event
 def classify_upload(event: CloudEvent) -> None:
-    """An uploaded photo's result, written beside it."""
+    """Write the result of an uploaded photo beside it."""
     _upload_function(event)
 
 
-# What is made at the start stays: to look for garbage in it takes time here, and in the server's workers memory that
-# they share (https://docs.python.org/3/library/gc.html#gc.freeze).
-gc.disable()
-_http_function, _upload_function = _start()
-gc.freeze()
-gc.enable()
+with permanent_objects():
+    _http_function, _upload_function = _start()

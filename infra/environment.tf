@@ -2,17 +2,16 @@
 
 locals {
   both_functions = {
-    DEFAULT_LANGUAGE  = var.default_language
-    INFERENCE_THREADS = var.inference_threads
-    LOG_LEVEL         = var.log_level
-    MAX_IMAGE_BYTES   = var.max_image_bytes
-    MAX_IMAGE_PIXELS  = var.max_image_pixels
-    MODEL_PATH        = var.model_path
-    PIXEL_BUDGET      = var.pixel_budget
-    REJECT_BELOW      = var.reject_below
-    RESULT_SUFFIX     = var.result_suffix
-    RESULT_TOPIC      = var.streaming ? "projects/${var.project_id}/topics/${local.results_topic}" : null
-    TOP_K             = var.top_k
+    DEFAULT_LANGUAGE = var.default_language
+    LOG_LEVEL        = var.log_level
+    MAX_IMAGE_BYTES  = var.max_image_bytes
+    MAX_IMAGE_PIXELS = var.max_image_pixels
+    MODEL_PATH       = var.model_path
+    PIXEL_BUDGET     = var.pixel_budget
+    REJECT_BELOW     = var.reject_below
+    RESULT_SUFFIX    = var.result_suffix
+    RESULT_TOPIC     = var.streaming ? "projects/${var.project_id}/topics/${local.results_topic}" : null
+    TOP_K            = var.top_k
 
     # Ties log entries to the project's traces; Cloud Run does not set it.
     GOOGLE_CLOUD_PROJECT = var.project_id

@@ -35,17 +35,6 @@ variable "default_language" {
   }
 }
 
-variable "inference_threads" {
-  description = "INFERENCE_THREADS: threads of one inference."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.inference_threads == null || try(var.inference_threads >= 1 && var.inference_threads <= 64, false)
-    error_message = "inference_threads should be from 1 to 64."
-  }
-}
-
 variable "log_level" {
   description = "LOG_LEVEL: DEBUG, INFO, WARNING, ERROR or CRITICAL. Above INFO the upload metrics and one alert have nothing to count."
   type        = string

@@ -11,11 +11,11 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from flowers.allocator import return_large_blocks
 from flowers.classifier import Classifier
 from flowers.cloud.clients import Cloud
 from flowers.documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
 from flowers.errors import UnavailableError
+from flowers.process import return_large_blocks
 from flowers.results.writer import ResultState, ResultWriter
 
 from .job import ConfigurationError, Job

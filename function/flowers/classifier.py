@@ -64,7 +64,7 @@ class Classifier:
         Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it.
         `default_top` is the number of predictions where a call does not say.
         """
-        self.model = model or Model.load(settings.model_path, settings.inference_threads)
+        self.model = model or Model.load(settings.model_path)
         card = self.model.card
         # A model of few classes needs no setting for it; one that was made for another model is wrong.
         self.default_top = min(settings.top_k, len(card.labels))

@@ -1,12 +1,16 @@
-"""Logs as lines of JSON that Cloud Logging understands."""
+"""Write logs as lines of JSON that Cloud Logging understands."""
 
 import logging
 import os
 import sys
+import time
 
+from . import process
 from .documents import to_json
 
 _TRACE = "logging.googleapis.com/trace"
+# An entry with one of these fields is about an answer: to a request, an upload, or a malformed event.
+_ANSWERS = frozenset({"httpRequest", "object", "event_id"})
 
 
 class _JsonFormatter(logging.Formatter):
@@ -19,14 +23,10 @@ class _JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> logging.Logger:
-    """The logger of the function, writing one line of JSON an entry to standard output, from `level` upwards.
+    """Return the function's logger. It writes each entry of at least `level` as a line of JSON to standard output.
 
-    Further fields of an entry are given as `extra={"fields": {…}}`.
+    Pass further fields of an entry as `extra={"fields": {…}}`.
     """
-    # No entry says which line of code, thread or process it is from, so nobody has to find out
-    # (https://docs.python.org/3/howto/logging.html#optimization).
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonFormatter())
     logger = logging.getLogger("flowers")
@@ -37,9 +37,44 @@ def configure_logging(level: str) -> logging.Logger:
 
 
 def trace_fields(header: str | None) -> dict[str, str]:
-    """The log field that ties an entry to its request, from `X-Cloud-Trace-Context: TRACE/SPAN;o=1`."""
+    """Return the log field that ties an entry to its request, from `X-Cloud-Trace-Context: TRACE/SPAN;o=1`."""
     trace = (header or "").partition("/")[0]
     project = os.environ.get("GOOGLE_CLOUD_PROJECT")
     if not trace:
         return {}
     return {_TRACE: f"projects/{project}/traces/{trace}" if project else trace}
+
+
+class ColdStart(logging.Filter):
+    """Add `cold_start` and `startup_ms` to the first log entry about an answer.
+
+    The phases, in milliseconds, follow each other: `framework` from the start of the process until this package is
+    loaded, what `end` names, and `first_answer`: the server's start, the wait for a request, and its answer. Each
+    forked worker reports its own first answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = process.LOADED_AT
+        self._phases = (
+            {} if process.AGE_WHEN_LOADED is None else {"framework": round(process.AGE_WHEN_LOADED * 1000, 1)}
+        )
+        self._untold = [True]
+
+    def end(self, phase: str) -> None:
+        """End a phase of the start, and begin the next."""
+        now = time.perf_counter()
+        self._phases[phase] = round((now - self._ended) * 1000, 1)
+        self._ended = now
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, and add the fields to the first one about an answer."""
+        fields = getattr(record, "fields", {})
+        if self._untold and not _ANSWERS.isdisjoint(fields):
+            try:
+                self._untold.pop()
+            except IndexError:  # another thread was faster
+                return True
+            self.end("first_answer")
+            record.fields = {**fields, "cold_start": True, "startup_ms": self._phases}
+        return True

@@ -111,7 +111,6 @@ class Settings:
     archive_bucket: str | None = None
     cors_allow_origin: str | None = None
     log_level: str = "INFO"
-    inference_threads: int = 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -159,5 +158,4 @@ class Settings:
             archive_bucket=read("ARCHIVE_BUCKET", _bucket, cls.archive_bucket, "the name of a bucket, without gs://"),
             cors_allow_origin=read("CORS_ALLOW_ORIGIN", _origin, cls.cors_allow_origin, "an origin or *"),
             log_level=read("LOG_LEVEL", _one_of(*levels), cls.log_level, f"one of {', '.join(levels)}"),
-            inference_threads=read("INFERENCE_THREADS", _integer(1, 64), cls.inference_threads, "from 1 to 64"),
         )

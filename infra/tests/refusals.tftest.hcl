@@ -23,7 +23,6 @@ run "refused_1" {
     default_language     = "fr"
     http                 = { memory = "256Mi" }
     image_retention_days = 0
-    inference_threads    = 0
     invokers             = ["allUsers"]
     kms_key              = "images"
     log_level            = "LOUD"
@@ -53,7 +52,6 @@ run "refused_1" {
     var.default_language,
     var.http,
     var.image_retention_days,
-    var.inference_threads,
     var.invokers,
     var.kms_key,
     var.log_level,
@@ -87,7 +85,6 @@ run "refused_2" {
     cors_allow_origin = "https://a.example, https://b.example"
     dataflow          = true
     http              = { cpu = 0.5 }
-    inference_threads = 65
     invokers          = ["ana@example.org"]
     kms_key           = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k"
     model_path        = "gs://bucket/model.keras"
@@ -107,7 +104,6 @@ run "refused_2" {
     var.cors_allow_origin,
     var.dataflow,
     var.http,
-    var.inference_threads,
     var.invokers,
     var.kms_key,
     var.model_path,
@@ -279,7 +275,6 @@ run "accepted_at_the_edges" {
     default_language     = "es"
     http                 = { memory = "512Mi", concurrency = 1, threads = 1, timeout_seconds = 3600, min_instances = 1, max_instances = 1 }
     image_retention_days = 1
-    inference_threads    = 64
     invokers             = ["domain:example.org"]
     kms_key              = "projects/p/locations/europe/keyRings/r/cryptoKeys/k"
     log_level            = "WARNING"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flowers.cold_start import ColdStart
+from flowers.log import ColdStart
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.emulated_cloud import binary_event, post_event
 from tests.support.server_process import ServerProcess, framework, free_port, surroundings

@@ -19,11 +19,11 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from flowers.allocator import return_large_blocks
 from flowers.errors import FlowersError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
+from flowers.process import return_large_blocks
 from tests.support.drawn_flower import encode
 from tests.support.pictures import draw_picture, interlaced_png, sample
 

@@ -5,7 +5,6 @@ reported (and the event sent again) well before the function's timeout, which in
 """
 
 import io
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -23,9 +22,6 @@ CALL_SECONDS = 20.0
 # Seconds to connect, and between two pieces of an answer.
 _TIMEOUT = (3.05, 8.0)
 _RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=4.0, multiplier=2.0).with_timeout(CALL_SECONDS)
-
-# For traces that nobody makes here, the library would ask for the bucket itself after each look-up that finds nothing.
-os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 # What a listing says of each object; all of it would be some five times as much.
 _LISTED = "items(name,generation,size,contentType,contentEncoding,metadata),prefixes,nextPageToken"

@@ -12,7 +12,7 @@ _HEATMAP_DECIMALS = 3
 
 
 class Candidate(NamedTuple):
-    """A class, its place among the model's labels, and the probability, 0..1, that the photo shows it."""
+    """Hold a class, its index among the model's labels, and the probability, 0..1, that the photo shows it."""
 
     class_index: int
     label: str
@@ -20,27 +20,27 @@ class Candidate(NamedTuple):
 
 
 def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """The softmax of `logits` [..., C] divided by `temperature` (> 0).
+    """Return the softmax of `logits` [..., C] divided by `temperature` (> 0).
 
     Temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - np.maximum.reduce(scaled, axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return shares
 
 
 def top_candidates(
     logits: NDArray[np.float32], labels: tuple[str, ...], temperature: float, count: int
 ) -> list[Candidate]:
-    """The `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
+    """Return the `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
     shares = probabilities(logits, temperature)
     best: list[int] = (-shares).argsort(kind="stable")[:count].tolist()
     return [Candidate(index, labels[index], float(shares[index])) for index in best]
 
 
 def heatmap(class_map: NDArray[np.float32], area: Box) -> Heatmap:
-    """The document of one class's map [h, w] that covers `area` of the upright photo, in its pixels.
+    """Return the document of one class's map [h, w] that covers `area` of the upright photo, in its pixels.
 
     0 stands for no evidence, or evidence against the class, and 1 for the strongest evidence in this map. What speaks
     against a class is left out as in Grad-CAM (R. Selvaraju et al., ICCV 2017). A class that nothing in the photo

@@ -10,16 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from ..cloud.objects import ObjectAddress
 from ..imaging.crop import InputRule
 from .file import ModelError, ModelFile, read_model
-
-# onnxruntime otherwise sends usage data to its maker, from a thread that is started by the import and that a forked
-# worker hangs on at its end (its Privacy.md documents the variable).
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime
 
 __all__ = ["Model", "ModelCard", "ModelError", "Output"]
 
@@ -99,43 +95,38 @@ def _are_labels(labels: Any) -> bool:
     return names and 0 < len(labels) == len(set(labels))
 
 
-def _session(data: bytes, threads: int) -> onnxruntime.InferenceSession:
+def _session(data: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1  # more do not survive the fork of functions-framework's workers
     options.inter_op_num_threads = 1
-    # Spinning threads burn a core for a second after each call.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def inferences_at_once(threads: int) -> int:
-    """How many inferences of so many threads keep this process's share of the processors busy.
+def inferences_at_once() -> int:
+    """Return how many inferences keep this process's share of the processors busy.
 
-    More would only push each other's weights and pixels out of the caches. functions-framework starts `WORKERS`
-    processes.
+    More would only evict each other's data from the caches. functions-framework starts `WORKERS` processes.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, processors // (threads * int(os.environ.get("WORKERS", "1"))))
+    return max(1, processors // int(os.environ.get("WORKERS", "1")))
 
 
 class Model:
-    """An image classifier, made once at start and shared by all threads.
+    """Run an image classifier, made once at start and shared by all threads.
 
-    functions-framework loads the function in gunicorn's master and then forks. A session of one thread survives that; a
-    pool of threads neither runs in the child nor ends there. So the session is made with one thread, and a forked
-    process that wants more makes its own.
+    functions-framework loads the function in gunicorn's master and then forks. A session of one thread survives that.
     """
 
-    def __init__(self, file: ModelFile, threads: int = 1) -> None:
-        """Makes a session of a file that was read, for `threads` threads an inference.
+    def __init__(self, file: ModelFile) -> None:
+        """Make a session of a file that was read.
 
-        Raises `ModelError` when the file is damaged, no ONNX model, or not by the contract.
+        Raise `ModelError` if the file is damaged, is no ONNX model, or breaks the contract.
         """
         path, data, sha256 = file
-        self._turns = threading.Semaphore(inferences_at_once(threads))
+        self._turns = threading.Semaphore(inferences_at_once())
         try:
-            self._session = _session(data, threads=1)
+            self._session = _session(data)
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelError(f"cannot load the model {path}: {error}") from error
         self.card = _read_card(self._session.get_modelmeta().custom_metadata_map, sha256)
@@ -143,17 +134,11 @@ class Model:
         self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
         if "class_maps" not in outputs:
             logger.info("the model %s has no class_maps: it cannot say where in a photo the evidence lies", path)
-        if threads > 1:
-
-            def make_pool() -> None:
-                self._session = _session(data, threads)
-
-            os.register_at_fork(after_in_child=make_pool)
 
     @classmethod
-    def load(cls, file: Path | ObjectAddress, threads: int = 1) -> "Model":
-        """The model in a file or an object. Raises `ModelError` also when that is missing or out of reach."""
-        return cls(read_model(file), threads)
+    def load(cls, file: Path | ObjectAddress) -> "Model":
+        """Load the model of a file or an object. Raise `ModelError` also if it is missing or unavailable."""
+        return cls(read_model(file))
 
     def _check(self, path: str) -> list[str]:
         """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""

@@ -13,6 +13,7 @@ import pytest
 import requests
 from google.cloud import storage
 
+from flowers import __version__
 from flowers.classifier import Classifier
 from flowers.cloud.objects import ObjectAddress
 from flowers.model.session import Model, ModelError
@@ -105,7 +106,7 @@ def test_a_server_names_the_objects_version_in_health_and_in_results(bucket: sto
                 break
             except requests.ConnectionError:
                 assert server.poll() is None, server.stdout and server.stdout.read()
-        assert health.json() == {"status": "ok", "model": expected}
+        assert health.json() == {"status": "ok", "version": __version__, "model": expected}
         result = requests.post(f"http://127.0.0.1:{port}/", jpeg, timeout=10).json()
         assert result["model"] == expected
         assert len(result["predictions"]) == 3  # of three classes, with the default TOP_K

@@ -21,11 +21,11 @@ from tests.support.pictures import Pixels
 from tests.support.tiny_model import FLOAT, INT32, METADATA, tiny_model
 
 
-def load(folder: Path, data: bytes, threads: int = 1) -> Model:
+def load(folder: Path, data: bytes) -> Model:
     """The model of a file's bytes."""
     file = folder / "model.onnx"
     file.write_bytes(data)
-    return Model.load(file, threads)
+    return Model.load(file)
 
 
 def with_metadata(**changes: str) -> dict[str, str]:
@@ -206,8 +206,8 @@ import numpy as np
 from pathlib import Path
 from flowers.model.session import Model
 
-leave = {"at-once": os._exit, "orderly": sys.exit}[sys.argv[3]]
-model = Model.load(Path(sys.argv[1]), threads=int(sys.argv[2]))
+leave = {"at-once": os._exit, "orderly": sys.exit}[sys.argv[2]]
+model = Model.load(Path(sys.argv[1]))
 rule = model.card.input_rule
 pixels = np.random.default_rng(5).integers(0, 256, (1, rule.height, rule.width, 3), np.uint8)
 expected = model.run(pixels).logits
@@ -223,9 +223,9 @@ os._exit(0)
 """
 
 
-def exit_codes_of_children(threads: int, leave: str) -> str:
+def exit_codes_of_children(leave: str) -> str:
     """What the script above prints; "hangs" if it prints nothing in time."""
-    command = [sys.executable, "-c", FORK, str(BUNDLED_MODEL), str(threads), leave]
+    command = [sys.executable, "-c", FORK, str(BUNDLED_MODEL), leave]
     run = subprocess.Popen(command, cwd=ROOT / "function", stdout=subprocess.PIPE, start_new_session=True, text=True)
     try:
         return run.communicate(timeout=20)[0].strip()
@@ -237,11 +237,9 @@ def exit_codes_of_children(threads: int, leave: str) -> str:
         run.communicate()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_a_model_loaded_before_a_fork_answers_in_the_children(threads: int) -> None:
-    assert exit_codes_of_children(threads, "at-once") == "[0, 0] True"
+def test_a_model_loaded_before_a_fork_answers_in_the_children() -> None:
+    assert exit_codes_of_children("at-once") == "[0, 0] True"
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_child_forked_after_the_model_was_loaded_ends_in_order(threads: int) -> None:
-    assert exit_codes_of_children(threads, "orderly") == "[0, 0] True"
+def test_a_child_forked_after_the_model_was_loaded_ends_in_order() -> None:
+    assert exit_codes_of_children("orderly") == "[0, 0] True"

@@ -47,23 +47,21 @@ def test_no_more_inferences_are_done_at_once_than_there_are_processors(
 
 
 @pytest.mark.parametrize(
-    ("processors", "workers", "threads", "expected"),
+    ("processors", "workers", "expected"),
     [
-        (1, None, 1, 1),
-        (2, None, 1, 2),
-        (2, "2", 1, 1),
-        (4, "2", 1, 2),
-        (4, None, 2, 2),
-        (2, "8", 1, 1),
-        (1, None, 4, 1),
+        (1, None, 1),
+        (2, None, 2),
+        (2, "2", 1),
+        (4, "2", 2),
+        (2, "8", 1),
     ],
 )
 def test_a_process_infers_as_much_at_once_as_it_has_processors_for(
-    monkeypatch: pytest.MonkeyPatch, processors: int, workers: str | None, threads: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, processors: int, workers: str | None, expected: int
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)), raising=False)
     if workers:
         monkeypatch.setenv("WORKERS", workers)
     else:
         monkeypatch.delenv("WORKERS", raising=False)
-    assert inferences_at_once(threads) == expected
+    assert inferences_at_once() == expected
