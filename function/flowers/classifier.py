@@ -1,6 +1,7 @@
 """The way of a photo: bytes → upright pixels → prediction → result document. Knows nothing of HTTP or of clouds."""
 
 import hashlib
+from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -17,10 +18,11 @@ from .documents import (
     timestamp,
 )
 from .errors import FlowersError, ImageFacts, InputError
+from .imaging.crop import Box
 from .imaging.decode import decode
 from .imaging.memory import PixelBudget
-from .model.outputs import Candidate, heatmap, top_candidates
-from .model.session import Model
+from .model.outputs import Candidate, fuse, heatmap, top_candidates
+from .model.session import Model, Output
 from .model.species import Catalogue, Species
 from .settings import Settings, SettingsError
 
@@ -51,8 +53,19 @@ def _image_document(data: bytes | None, facts: ImageFacts, source: Source) -> Im
     return document
 
 
-def _milliseconds(start: float, end: float) -> float:
-    return round((end - start) * 1000, 1)
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+class Reading(NamedTuple):
+    """What the model saw in a photo: its facts, the `area` that the maps cover, and the seconds that it took."""
+
+    image: ImageDocument
+    area: Box
+    output: Output
+    started: float
+    decode_seconds: float
+    inference_seconds: float
 
 
 class Classifier:
@@ -73,7 +86,6 @@ class Classifier:
         self._settings = settings
         self._budget = PixelBudget(settings.pixel_budget)
         self._catalogue = Catalogue()
-        self._reject_below = card.reject_below if settings.reject_below is None else settings.reject_below
 
     @property
     def identity(self) -> ModelDocument:
@@ -101,45 +113,63 @@ class Classifier:
         source: Source = NOT_STORED,
         heatmaps: bool = False,
     ) -> ResultDocument:
-        """Classifies an image file's bytes.
+        """Classifies an image file's bytes: `answer` of what `read` reads. Raises what they raise."""
+        return self.answer([self.read(data, source)], top, language, heatmaps)
 
-        `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
-        default to the settings; `heatmaps` adds to each prediction where the evidence for it lies. Raises `InputError`
-        for a faulty image and `UnavailableError` when overloaded.
+    def read(self, data: bytes, source: Source = NOT_STORED) -> Reading:
+        """Return what the model sees in an image file's bytes.
+
+        Raises `InputError` for an invalid image and `UnavailableError` when overloaded.
         """
         started = perf_counter()
         self.check_size(len(data))
-        card = self.model.card
-        decoded = decode(data, card.input_rule, self._settings.max_image_pixels, self._budget)
+        decoded = decode(data, self.model.card.input_rule, self._settings.max_image_pixels, self._budget)
         decoded_at = perf_counter()
         output = self.model.run(decoded.pixels[np.newaxis])
         inferred_at = perf_counter()
-        candidates = top_candidates(output.logits[0], card.labels, card.temperature, top or self.default_top)
+        image = _image_document(data, decoded.facts, source)
+        return Reading(image, decoded.area, output, started, decoded_at - started, inferred_at - decoded_at)
+
+    def answer(
+        self, photos: Sequence[Reading], top: int | None = None, language: str | None = None, heatmaps: bool = False
+    ) -> ResultDocument:
+        """Return the result of one photo, or of several photos of one plant.
+
+        `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
+        default to the settings. `heatmaps` adds to each prediction where in the first photo the evidence for it lies.
+        """
+        card = self.model.card
+        temperature, reject_below = card.calibration(len(photos))
+        if self._settings.reject_below is not None:
+            reject_below = self._settings.reject_below
+        logits = fuse(np.concatenate([photo.output.logits for photo in photos]), temperature)
+        candidates = top_candidates(logits, card.labels, 1.0, top or self.default_top)
         predictions = [
             self._prediction(candidate, language or self._settings.default_language) for candidate in candidates
         ]
-        if heatmaps and output.class_maps is not None:
+        first, best = photos[0], candidates[0]
+        if heatmaps and first.output.class_maps is not None:
             for candidate, prediction in zip(candidates, predictions, strict=True):
-                prediction["heatmap"] = heatmap(output.class_maps[0, ..., candidate.class_index], decoded.area)
-        best = candidates[0]
-        identified = best.confidence >= self._reject_below
-        image = _image_document(data, decoded.facts, source)
+                prediction["heatmap"] = heatmap(first.output.class_maps[0, ..., candidate.class_index], first.area)
+        identified = best.confidence >= reject_below
         document: ResultDocument = {
             "schema": RESULT_SCHEMA,
             "identified": identified,
             "species": self._catalogue.find(best.label) if identified else None,
             "confidence": round(best.confidence, 4),
             "predictions": predictions,
-            "image": image,
+            "image": first.image,
             "model": self.identity,
             "classified_at": timestamp(),
             "timing_ms": {
-                "decode": _milliseconds(started, decoded_at),
-                "inference": _milliseconds(decoded_at, inferred_at),
-                "total": _milliseconds(started, perf_counter()),
+                "decode": _milliseconds(sum(photo.decode_seconds for photo in photos)),
+                "inference": _milliseconds(sum(photo.inference_seconds for photo in photos)),
+                "total": _milliseconds(perf_counter() - first.started),
             },
         }
-        if heatmaps and output.class_maps is None:
+        if len(photos) > 1:
+            document["images"] = [photo.image for photo in photos]
+        if heatmaps and first.output.class_maps is None:
             document["heatmap_absent"] = f"The model {card.name} has no output class_maps to read them off."
         return document
 

@@ -83,6 +83,7 @@ class Timing(TypedDict):
 class ResultDocument(TypedDict):
     """A classified image. `species` is None where none is `identified`.
 
+    `images` lists all photos if the result is that of several photos of one plant; `image` is the first of them.
     `heatmap_absent` says why there are no heat maps where they were asked for.
     """
 
@@ -96,6 +97,7 @@ class ResultDocument(TypedDict):
     model: ModelDocument
     classified_at: str
     timing_ms: Timing
+    images: NotRequired[list[ImageDocument]]
 
 
 class ErrorBody(TypedDict):

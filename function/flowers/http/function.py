@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from flask import Request, Response
 
 from .. import __version__
-from ..classifier import Classifier, Source, image_error
+from ..classifier import Classifier, Reading, Source, image_error
 from ..cloud.clients import Cloud
 from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..documents import RESULT_SCHEMA, ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
@@ -56,6 +56,8 @@ class QueryOptions(NamedTuple):
 
 
 _DEFAULTS = QueryOptions(None, None, False)
+# More photos than this make an answer no surer.
+_MAX_FUSED_PHOTOS = 5
 
 
 class HttpFunction:
@@ -172,7 +174,10 @@ class HttpFunction:
 
     def _classify(self, request: Request) -> Answer:
         options = self._query_options(request.args) if request.query_string else _DEFAULTS
+        fused = _flag(request.args, "fuse")
         images = self._images.read(request)
+        if fused:
+            return self._classify_plant(images, options)
         if isinstance(images, ObjectAddress):
             return self._classify_stored(images, options)
         if len(images) == 1:
@@ -183,6 +188,28 @@ class HttpFunction:
             return Answer(document, timing=document["timing_ms"])
         results, timing = self._classify_each(images, options)
         return Answer({"results": results}, timing=timing)
+
+    def _classify_plant(self, images: list[bytes] | ObjectAddress, options: QueryOptions) -> Answer:
+        """Answer with one result for several photos of one plant."""
+        count = 1 if isinstance(images, ObjectAddress) else len(images)
+        if isinstance(images, ObjectAddress) or not 2 <= count <= _MAX_FUSED_PHOTOS:
+            raise InputError(
+                "INVALID_PARAMETER",
+                f"fuse=1 takes 2 to {_MAX_FUSED_PHOTOS} parts named `image`, but the request has {count}.",
+            )
+        photos: list[Reading] = []
+        for number, data in enumerate(images, 1):
+            try:
+                photos.append(self._classifier.read(data))
+            except FlowersError as error:
+                faulty = image_error(error, data)
+                faulty["error"]["message"] = f"Photo {number} of {count}: {error.message}"
+                return refuse(error, faulty)
+        document = self._classifier.answer(photos, *options)
+        if self._archive:
+            for data, photo in zip(images, photos, strict=True):
+                self._archive.keep(data, {**without_heatmaps(document), "image": photo.image})
+        return Answer(document, timing=document["timing_ms"])
 
     def _classify_each(
         self, images: Sequence[bytes | InputError], options: QueryOptions
@@ -234,15 +261,13 @@ class HttpFunction:
         return Answer(document, document["error"]["code"])
 
     def _query_options(self, parameters: Mapping[str, str]) -> QueryOptions:
-        top, language, heatmap = (parameters.get(name) for name in ("top", "lang", "heatmap"))
+        top, language = parameters.get("top"), parameters.get("lang")
         most = len(self._classifier.model.card.labels)
         if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
             raise InputError("INVALID_PARAMETER", f"top should be a whole number from 1 to {most}.")
         if language is not None and language not in LANGUAGES:
             raise InputError("INVALID_PARAMETER", f"lang should be one of {', '.join(LANGUAGES)}.")
-        if heatmap not in (None, "0", "1"):
-            raise InputError("INVALID_PARAMETER", "heatmap should be 1 or 0.")
-        return QueryOptions(None if top is None else int(top), language, heatmap == "1")
+        return QueryOptions(None if top is None else int(top), language, _flag(parameters, "heatmap"))
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
         if self._settings.cors_allow_origin is None:
@@ -268,6 +293,14 @@ class HttpFunction:
         }
         message = f"{request.method} {request.path} {response.status_code} {answer.reason}".rstrip()
         logger.log(level, message, extra={"fields": fields})
+
+
+def _flag(parameters: Mapping[str, str], name: str) -> bool:
+    """Return whether a parameter that is 1 or 0, by default 0, is 1."""
+    value = parameters.get(name, "0")
+    if value not in ("0", "1"):
+        raise InputError("INVALID_PARAMETER", f"{name} should be 1 or 0.")
+    return value == "1"
 
 
 def _trace(request: Request) -> dict[str, str]:

@@ -19,7 +19,16 @@ class Candidate(NamedTuple):
     confidence: float
 
 
-def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+def fuse(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Return the mean of `logits` [N, C] of N photos of one plant, divided by `temperature` (> 0): scaled logits [C].
+
+    Their softmax is the geometric mean of the photos' probabilities.
+    """
+    fused: NDArray[np.float64] = logits.astype(np.float64).mean(axis=0) / temperature
+    return fused
+
+
+def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Return the softmax of `logits` [..., C] divided by `temperature` (> 0).
 
     Temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -31,9 +40,9 @@ def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np
 
 
 def top_candidates(
-    logits: NDArray[np.float32], labels: tuple[str, ...], temperature: float, count: int
+    logits: NDArray[np.floating], labels: tuple[str, ...], temperature: float, count: int
 ) -> list[Candidate]:
-    """Return the `count` best candidates for one photo's `logits` [C], best first; equals keep the labels' order."""
+    """Return the `count` best candidates for `logits` [C], best first; equals keep the labels' order."""
     shares = probabilities(logits, temperature)
     best: list[int] = (-shares).argsort(kind="stable")[:count].tolist()
     return [Candidate(index, labels[index], float(shares[index])) for index in best]

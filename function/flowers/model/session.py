@@ -24,11 +24,22 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+class Calibration(NamedTuple):
+    """How logits become a verdict.
+
+    `temperature` (> 0) divides them before the softmax; below `reject_below` (0..1) of confidence a photo shows none of
+    the species.
+    """
+
+    temperature: float
+    reject_below: float
+
+
 class ModelCard(NamedTuple):
     """What the model file says of itself in its metadata properties.
 
-    `temperature` (> 0) divides the logits before the softmax; below `reject_below` (0..1) of confidence a photo shows
-    none of the species; `accuracy` holds measured figures by name; `sha256` is the file's.
+    `temperature` and `reject_below` are the calibration for one photo, `fused` those for several photos of one plant by
+    their number; `accuracy` holds measured figures by name; `sha256` is the file's.
     """
 
     name: str
@@ -40,6 +51,11 @@ class ModelCard(NamedTuple):
     reject_below: float
     training_data: str
     accuracy: dict[str, Any]
+    fused: dict[int, Calibration]
+
+    def calibration(self, photos: int) -> Calibration:
+        """Return the calibration for so many photos of one plant; that for one photo if no other was measured."""
+        return self.fused.get(photos, Calibration(self.temperature, self.reject_below))
 
 
 class Output(NamedTuple):
@@ -79,11 +95,33 @@ def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
         sha256=sha256,
         labels=tuple(read("labels", json.loads, "a JSON list of different names", _are_labels)),
         input_rule=InputRule(height, width, resize["mode"], resize["fraction"]),
-        temperature=read("temperature", float, "a number above 0", lambda value: 0 < value < math.inf),
-        reject_below=read("reject_below", float, "a number from 0 to 1", lambda value: 0 <= value <= 1),
+        temperature=read("temperature", float, "a number above 0", _is_temperature),
+        reject_below=read("reject_below", float, "a number from 0 to 1", _is_share),
         training_data=read("training_data", str, "a text", lambda _: True),
         accuracy=read("accuracy", json.loads, "a JSON object", lambda value: isinstance(value, dict)),
+        fused=read(
+            "fused",
+            _parse_fused,
+            'like {"2": {"temperature": 1.1, "reject_below": 0.5}}',
+            lambda fused: all(
+                _is_temperature(each.temperature) and _is_share(each.reject_below) for each in fused.values()
+            ),
+        )
+        if "fused" in properties
+        else {},
     )
+
+
+def _parse_fused(text: str) -> dict[int, Calibration]:
+    return {int(photos): Calibration(**calibration) for photos, calibration in dict(json.loads(text)).items()}
+
+
+def _is_temperature(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _is_share(value: float) -> bool:
+    return 0 <= value <= 1
 
 
 def _is_resize(rule: dict[str, Any]) -> bool:

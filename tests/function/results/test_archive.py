@@ -130,3 +130,16 @@ def test_the_archive_is_off_unless_its_bucket_is_named(
     run = subprocess.run(command, input=jpeg, env=environment, capture_output=True, check=True, timeout=60)
     assert run.stdout.decode().splitlines()[-1] == f"storage was {storage_was}"
     assert len(kept(bucket)) == (2 if switched_on else 0)
+
+
+def test_fused_photos_are_archived_each_with_the_result(bucket: storage.Bucket) -> None:
+    photos = [new_photo(), new_photo()]
+    client = client_of_storage(archive_bucket=bucket.name)
+    answer = post(client, *multipart(*(part(photo) for photo in photos)), query="fuse=1").document
+    answers = [{**answer, "image": image} for image in answer["images"]]
+    assert settle(client, bucket) == with_results(*answers)
+    for photo, each in zip(photos, answers, strict=True):
+        assert bucket.blob(path_of(each)).download_as_bytes() == photo
+        result = json.loads(bucket.blob(f"{path_of(each)}.json").download_as_bytes())
+        assert result["image"]["sha256"] == each["image"]["sha256"]
+        assert (result["images"], result["predictions"]) == (answer["images"], answer["predictions"])
