@@ -80,8 +80,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with the photos that the commands name, where curl shows the status it got."""
     folder = tmp_path_factory.mktemp("photos")
-    (folder / "rose.jpg").write_bytes(encode(draw_flower(), "JPEG"))
-    (folder / "lily.heic").write_bytes(encode(draw_flower(), "WEBP"))  # the format is detected from the content
+    for name in re.findall(r"\w+\.(?:jpg|heic)", " ".join(all_commands("localhost:8080"))):
+        (folder / name).write_bytes(encode(draw_flower(), "JPEG"))  # the format is detected from the content
     (folder / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
     return folder
 
