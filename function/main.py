@@ -10,7 +10,7 @@ from cloudevents.http.event import CloudEvent
 
 from flowers.log import ColdStart, configure_logging
 from flowers.model.loading import LoadingModel
-from flowers.process import keep_connections, permanent_objects, return_large_blocks
+from flowers.process import keep_connections, listen_on_vertex_port, permanent_objects, return_large_blocks
 from flowers.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     return_large_blocks()
     model = LoadingModel(settings)
     keep_connections()
+    listen_on_vertex_port()
 
     from flowers.classifier import Classifier
     from flowers.cloud.clients import Cloud

@@ -4,12 +4,15 @@ The package imports this module first, so that environment variables are set bef
 """
 
 import ctypes
+import functools
 import gc
+import importlib
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
 # Smaller blocks hold a photo's bytes and what a draft decodes; larger ones whole pictures, in Pillow's 16 MiB blocks.
@@ -65,6 +68,17 @@ def keep_connections() -> None:
         from gunicorn.config import Keepalive
 
         Keepalive.default = _IDLE_SECONDS
+
+
+def listen_on_vertex_port() -> None:
+    """Let functions-framework listen where Vertex AI asks for it (`AIP_HTTP_PORT`), whatever its own option says.
+
+    functions-framework reads its port before it loads the function, and starts the server afterwards.
+    https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
+    """
+    if port := os.environ.get("AIP_HTTP_PORT"):
+        command_line: Any = importlib.import_module("functions_framework._cli")
+        command_line.create_server = functools.partial(command_line.create_server, bind=f"0.0.0.0:{int(port)}")
 
 
 @contextmanager

@@ -175,3 +175,13 @@ def test_kserve_client_gets_predictions(kserve: Any, url: str, client: FlaskClie
     live, ready, answer = asyncio.run(use())
     assert (live, ready) == (True, True)
     assert without_times(answer["predictions"][0]) == without_times(post(client, jpeg, query="top=1").document)
+
+
+def test_server_listens_on_the_port_of_vertex(tmp_path: Path) -> None:
+    own, port = free_port(), free_port()
+    server = ServerProcess(framework("classify_http", own), tmp_path / "log", surroundings(AIP_HTTP_PORT=str(port)))
+    try:
+        server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+        assert not answers(f"http://127.0.0.1:{own}/health")
+    finally:
+        server.kill()
