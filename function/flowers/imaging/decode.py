@@ -69,6 +69,8 @@ def _decode(data: bytes, header: Header, rule: InputRule, max_pixels: int, budge
     draft = _draft(header, rule)
     with budget.reserve(_held(header, draft)):
         image, truncated = _load(data, header, draft)
+        if header.format == "HEIF":  # whose clean aperture may crop the picture
+            header = header.decoded_as(*image.size)
         small = _small(simplify(image, header), header, rule)
     if header.turn in _UPRIGHT:
         small = small.transpose(_UPRIGHT[header.turn])

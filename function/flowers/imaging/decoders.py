@@ -99,6 +99,9 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
         available = name not in _CODECS or bool(features.check(_CODECS[name]))
     if not available:
         raise ImportError(f"the decoder of {name} is not installed")
+    if name == "AVIF" and data[8:12] == b"avis":
+        # By this brand libavif takes the sequence's tracks, whose size no header was read of, not the still picture.
+        data = data[:8] + b"avif" + data[12:]
     # `Image.open` would look for a plugin once more, and load some for that.
     factory, _ = Image.OPEN[name]
     return factory(io.BytesIO(data), "")

@@ -41,6 +41,11 @@ class Header(NamedTuple):
         """Return the orientation that is still to be applied after decoding."""
         return 1 if self.turned else self.orientation
 
+    def decoded_as(self, width: int, height: int) -> "Header":
+        """Return the header with the size that a decoder at full size gave."""
+        swapped = self.turned and self.orientation in _SIDEWAYS
+        return self._replace(width=height, height=width) if swapped else self._replace(width=width, height=height)
+
     @property
     def facts(self) -> ImageFacts:
         """Return format and size as documents tell them, upright."""
@@ -122,6 +127,11 @@ def _tiff(data: bytes) -> Header:
     )
 
 
+def _bmp(data: bytes) -> Header:
+    found = simple.read_bmp(data)
+    return Header("BMP", found.width, found.height, held=found.held)
+
+
 def _heif(name: str) -> Callable[[bytes], Header]:
     def read(data: bytes) -> Header:
         found = heif.read_picture(data)
@@ -141,7 +151,7 @@ _READERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": _png,
     "WEBP": _webp,
     "GIF": lambda data: Header("GIF", *simple.read_gif(data)),
-    "BMP": lambda data: Header("BMP", *simple.read_bmp(data)),
+    "BMP": _bmp,
     "TIFF": _tiff,
     "AVIF": _heif("AVIF"),
     "HEIF": _heif("HEIF"),

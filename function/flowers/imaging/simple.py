@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# Pillow decodes run lengths in Python: so slowly that a picture has to be smaller.
+_RUN_LENGTH_COST = 4
+
 
 class WebP(NamedTuple):
     """What a WebP file says of its picture."""
@@ -65,9 +68,21 @@ def _after_extension(data: bytes, at: int) -> int:
     return at + 1
 
 
-def read_bmp(data: bytes) -> tuple[int, int]:
-    """Return width and height. Raises errors for a broken file."""
+class Bmp(NamedTuple):
+    """What a BMP file says of its picture, and the pixels that decoding holds."""
+
+    width: int
+    height: int
+    held: int
+
+
+def read_bmp(data: bytes) -> Bmp:
+    """Return the header. Raises errors for a broken file."""
     if _little(data, 14, 4) == 12:
-        return _little(data, 18, 2), _little(data, 20, 2)
-    height = _little(data, 22, 4)
-    return _little(data, 18, 4), 2**32 - height if data[25] == 0xFF else height
+        width, height = _little(data, 18, 2), _little(data, 20, 2)
+        return Bmp(width, height, width * height)
+    width, height = _little(data, 18, 4), _little(data, 22, 4)
+    if data[25] == 0xFF:  # rows from the top
+        height = 2**32 - height
+    run_lengths = _little(data, 30, 4) in (1, 2)
+    return Bmp(width, height, width * height * (_RUN_LENGTH_COST if run_lengths else 1))

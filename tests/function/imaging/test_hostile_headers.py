@@ -141,6 +141,19 @@ def test_coded_data_larger_than_their_header_are_undecodable(format: str) -> Non
     assert outcome(claimed) in ("UNDECODABLE_IMAGE", "IMAGE_TOO_LARGE")
 
 
+def test_avif_sequence_is_shown_by_its_still_picture_alone() -> None:
+    data = encode(PICTURE, "AVIF", save_all=True, append_images=[PICTURE.rotate(180)])
+    assert data[8:12] == b"avis"
+    assert outcome(data.replace(b"stco", b"free")) == "shown"  # its tracks, which no header was read of, are not
+
+
+def test_bmp_of_run_lengths_counts_its_slow_decoder() -> None:
+    data = bytearray(encode(PICTURE.quantize(16), "BMP"))
+    assert read_header(bytes(data)).held == 160 * 120
+    data[30] = 1
+    assert read_header(bytes(data)).held == 4 * 160 * 120
+
+
 def test_heic_grid_counts_its_tiles_and_its_canvas() -> None:
     data = encode(PICTURE.resize((1500, 1100)), "HEIF", tile_size=512)
     assert read_header(data).held == 9 * 512 * 512

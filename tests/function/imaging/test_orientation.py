@@ -70,6 +70,14 @@ def test_header_reads_turns_and_mirrors_off_boxes(format: str, orientation: int)
     assert read_header(oriented(PICTURE, format, orientation)).orientation == orientation
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_facts_of_a_heic_with_an_aperture_are_its_sides(orientation: int) -> None:
+    data = oriented(draw_picture(161, 121), "HEIF", orientation)
+    assert b"clap" in data  # which brings odd sides back, as coded they are even
+    decoded = decode(data, InputRule(121, 161), 250_000_000, PixelBudget(50_000_000))
+    assert decoded.facts == ImageFacts("HEIF", 161, 121)
+
+
 def test_facts_of_a_turned_heic_are_upright() -> None:
     assert read_header(oriented(PICTURE, "HEIF", 6)).facts == ImageFacts("HEIF", *PICTURE.size)
     assert np.asarray(PICTURE).shape == (120, 160, 3)
