@@ -166,8 +166,8 @@ class HttpFunction:
     def _predict(self, request: Request) -> Answer:
         from .predict import read_prediction_request
 
-        images, parameters = read_prediction_request(self._images.read_json(request))
-        documents, timing = self._classify_each(images, self._query_options(parameters))
+        with self._images.read(request, read_prediction_request) as (images, parameters):
+            documents, timing = self._classify_each(images, self._query_options(parameters))
         if self._publisher:
             self._publisher.publish({"results": documents})
         return Answer({"predictions": documents}, timing=timing)
@@ -175,11 +175,14 @@ class HttpFunction:
     def _classify(self, request: Request) -> Answer:
         options = self._query_options(request.args) if request.query_string else _DEFAULTS
         fused = _flag(request.args, "fuse")
-        images = self._images.read(request)
-        if fused:
-            return self._classify_plant(images, options)
-        if isinstance(images, ObjectAddress):
-            return self._classify_stored(images, options)
+        with self._images.images(request) as images:
+            if fused:
+                return self._classify_plant(images, options)
+            if isinstance(images, ObjectAddress):
+                return self._classify_stored(images, options)
+            return self._classify_images(images, options)
+
+    def _classify_images(self, images: Sequence[bytes], options: QueryOptions) -> Answer:
         if len(images) == 1:
             try:
                 document = self._classify_sent(images[0], options)

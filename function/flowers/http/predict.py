@@ -8,13 +8,12 @@ KServe V1: https://kserve.github.io/website/docs/concepts/architecture/data-plan
 Vertex AI: https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..errors import InputError
+from .json_body import decode_base64, parse_json
 
 _MAX_INSTANCES = 100
 _SHAPE = '{"instances": [{"b64": "<base64>"}], "parameters": {"top": 5, "lang": "en"}}'
@@ -32,10 +31,7 @@ def read_prediction_request(body: bytes) -> PredictionRequest:
 
     Raises `InputError`: MALFORMED_REQUEST, INVALID_PARAMETER.
     """
-    try:
-        request: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        request = None
+    request = parse_json(body)
     instances = request.get("instances") if isinstance(request, dict) else None
     if not isinstance(instances, list) or not 1 <= len(instances) <= _MAX_INSTANCES:
         raise InputError(
@@ -58,9 +54,9 @@ def _image(instance: Any) -> bytes | InputError:
     if not isinstance(text, str):
         return InputError("MALFORMED_REQUEST", f'Each instance should be like {{"b64": "<base64>"}}, as in {_SHAPE}.')
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return InputError("MALFORMED_REQUEST", "`b64` is not valid base64 (RFC 4648, padded).")
+        return decode_base64(text)
+    except InputError as error:
+        return error
 
 
 def _text(name: str, value: Any) -> str:

@@ -1,108 +1,127 @@
-"""The image in a request: its body, its multipart parts, base64 in JSON, or the address of an object in JSON."""
+"""Read the images of a request: its body, the files of a form, base64 in JSON, or the address of an object in JSON."""
 
-import base64
-import binascii
 import io
-import json
-from typing import Any
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 from flask import Request
-from werkzeug.exceptions import HTTPException
-from werkzeug.formparser import FormDataParser
 
 from ..cloud.objects import ObjectAddress
 from ..errors import InputError
+from ..imaging.memory import WAIT_SECONDS, Budget
+from .form import read_form
+from .json_body import ENVELOPE_BYTES, begins_as_json, decode_base64, read_image
 
-_MOST_PARTS = 100
-_ENVELOPE_BYTES = 64 * 1024
-_JSON_SHAPE = '{"image": {"content": "<base64>"}} or {"image": {"gcs_uri": "gs://bucket/name"}}'
+# This many of the largest bodies may be in memory at once.
+_BODIES_IN_MEMORY = 3
+_GZIP = 16 + zlib.MAX_WBITS
+# `curl -d @file` removes these bytes, of which every image has some.
+_REMOVED_BY_CURL = b"\0\r\n"
+
+T = TypeVar("T")
 
 
 class ImageReader:
-    """Reads images of up to `max_image_bytes` bytes from requests, never more of the body than they could take."""
+    """Read images of up to `max_image_bytes` bytes, from many threads at once, with a bounded number of bytes in memory.
 
-    def __init__(self, max_image_bytes: int) -> None:
-        self._most = max_image_bytes
+    A request reserves its announced bytes before they are read, and holds them until its images are classified. One
+    body at a time is turned into images, which takes a few times its bytes for a moment.
+    """
 
-    def read(self, request: Request) -> list[bytes] | ObjectAddress:
-        """The images of a request, in order and at least one; or where the one image lies that it points at.
+    def __init__(self, max_image_bytes: int, wait_seconds: float = WAIT_SECONDS) -> None:
+        """Let a request wait up to `wait_seconds` for the memory of others."""
+        self._max_image_bytes = max_image_bytes
+        self._max_form_bytes = max_image_bytes + ENVELOPE_BYTES
+        self._max_body_bytes = max_image_bytes * 4 // 3 + ENVELOPE_BYTES  # base64 in JSON
+        self._bytes = Budget(_BODIES_IN_MEMORY * self._max_body_bytes, wait_seconds)
+        self._one_at_a_time = threading.Lock()
 
-        Raises `InputError`: EMPTY_IMAGE, MALFORMED_REQUEST, IMAGE_TOO_LARGE, BUCKET_NOT_ALLOWED.
+    @contextmanager
+    def images(self, request: Request) -> Iterator[list[bytes] | ObjectAddress]:
+        """Hold the images of a request, in order and at least one, or the address of its image, while the block runs.
+
+        Raise `InputError` (EMPTY_IMAGE, MALFORMED_REQUEST, IMAGE_TOO_LARGE, BUCKET_NOT_ALLOWED), and `UnavailableError`
+        if others hold the memory for too long.
         """
-        if request.mimetype == "application/json":
-            return self._from_json(self.read_json(request))
-        if request.mimetype == "multipart/form-data":
-            return self._from_parts(request, self._body(request, self._most + _ENVELOPE_BYTES))
-        return [self._body(request, self._most)]
+        with self.read(request, lambda body: self._images(request, body)) as images:
+            yield images
 
-    def read_json(self, request: Request) -> bytes:
-        """Return the body of a request that holds base64. Raises `InputError` like `read`."""
-        return self._body(request, self._most * 4 // 3 + _ENVELOPE_BYTES)
-
-    def _body(self, request: Request, most: int) -> bytes:
+    @contextmanager
+    def read(self, request: Request, parse: Callable[[bytes], T]) -> Iterator[T]:
+        """Hold what `parse` makes of a request's body while the block runs. Raise as `images` does."""
         announced = request.content_length or 0
+        if announced > self._max_body_bytes:
+            raise _too_large(self._max_image_bytes)
+        encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        with self._bytes.reserve(announced if announced and encoding == "identity" else self._max_body_bytes):
+            yield self._parsed(request, announced, encoding, parse)
+
+    def _parsed(self, request: Request, announced: int, encoding: str, parse: Callable[[bytes], T]) -> T:
         try:
-            body = b"" if announced > most else self._transferred(request, announced, most)
+            body = _transferred(request, announced, self._max_body_bytes)
         except Exception as error:  # each server has errors of its own for a broken transfer
             raise InputError("MALFORMED_REQUEST", "The body of the request ended early or is malformed.") from error
-        if max(len(body), announced) > most:
-            raise InputError(
-                "IMAGE_TOO_LARGE",
-                f"The request has more than {most:,} bytes, the most here. Send less, or scale it down.",
-            )
-        return body
+        with self._one_at_a_time:
+            if encoding != "identity":
+                body = _decompressed(body, encoding, self._max_body_bytes)
+            if len(body) > self._max_body_bytes:
+                raise _too_large(self._max_image_bytes)
+            return parse(body)
 
-    def _transferred(self, request: Request, announced: int, most: int) -> bytes:
-        """The body: as many bytes as the request announces, or up to one more than `most` where it says nothing."""
-        if not announced:
-            return request.stream.read(most + 1)
-        # Past `request.stream`, whose two copies take a 12-megapixel photo 2 ms.
-        body: bytes = request.environ["wsgi.input"].read(announced)
-        request.stream = io.BytesIO()
-        if len(body) < announced:
-            raise EOFError
-        return body
-
-    def _from_json(self, body: bytes) -> list[bytes] | ObjectAddress:
-        try:
-            image: Any = json.loads(body)["image"]
-            sources = {"content", "gcs_uri"} & set(image)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise InputError("MALFORMED_REQUEST", f"The body should be JSON like {_JSON_SHAPE}.") from None
-        if not isinstance(image, dict) or len(sources) != 1 or not isinstance(value := image[sources.pop()], str):
-            raise InputError("MALFORMED_REQUEST", f"`image` should hold one text: {_JSON_SHAPE}.")
-        if "gcs_uri" in image:
-            return _address(value)
-        try:
-            return [base64.b64decode("".join(value.split()), validate=True)]
-        except (binascii.Error, ValueError):
-            raise InputError("MALFORMED_REQUEST", "`image.content` is not valid base64 (RFC 4648, padded).") from None
-
-    def _from_parts(self, request: Request, body: bytes) -> list[bytes]:
-        parser = FormDataParser(
-            stream_factory=lambda *_, **__: io.BytesIO(),  # the body is in memory as it is: no temporary files
-            max_form_memory_size=None,
-            max_form_parts=_MOST_PARTS,
-            silent=False,
-        )
-        try:
-            _, fields, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
-        except (ValueError, HTTPException) as error:
+    def _images(self, request: Request, body: bytes) -> list[bytes] | ObjectAddress:
+        kind = request.mimetype
+        if kind == "multipart/form-data":
+            if len(body) > self._max_form_bytes:
+                raise _too_large(self._max_image_bytes)
+            return read_form(body, request.mimetype_params)
+        if kind == "application/json" or kind.endswith("+json") or begins_as_json(body):
+            image = read_image(body)
+            return image if isinstance(image, ObjectAddress) else [image]
+        if body[:11].lower() == b"data:image/":
+            return [decode_base64(body.decode("latin-1"))]
+        if len(body) > self._max_image_bytes:
+            raise _too_large(self._max_image_bytes)
+        if kind == "application/x-www-form-urlencoded" and body and not any(byte in body for byte in _REMOVED_BY_CURL):
             raise InputError(
                 "MALFORMED_REQUEST",
-                f"The multipart body is broken or has more than {_MOST_PARTS} parts.",
-            ) from error
-        images = [file.read() for file in files.getlist("image")]
-        if not images:
-            hint = " Send it as a file: curl -F image=@rose.jpg" if "image" in fields else ""
-            raise InputError("MALFORMED_REQUEST", f"No part is a file named `image`.{hint}")
-        return images
+                "`curl -d` removes bytes from a file. Send it with: curl --data-binary @photo.jpg, or as "
+                "multipart/form-data: curl -F image=@photo.jpg",
+            )
+        return [body]
 
 
-def _address(uri: str) -> ObjectAddress:
-    if uri.startswith(("http://", "https://")):
-        raise InputError("BUCKET_NOT_ALLOWED", "Web addresses are never fetched. Send the image's bytes.")
-    address = ObjectAddress.parse(uri)
-    if address is None:
-        raise InputError("MALFORMED_REQUEST", "`image.gcs_uri` should be like gs://bucket/name.")
-    return address
+def _transferred(request: Request, announced: int, max_bytes: int) -> bytes:
+    """Return the body: the announced bytes, or up to one more than `max_bytes` if none are announced."""
+    if not announced:
+        return request.stream.read(max_bytes + 1)
+    # Past `request.stream`, whose two copies take a 12-megapixel photo 2 ms.
+    body: bytes = request.environ["wsgi.input"].read(announced)
+    request.stream = io.BytesIO()
+    if len(body) < announced:
+        raise EOFError
+    return body
+
+
+def _decompressed(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Return the body without its Content-Encoding, or one byte more than `max_bytes` of it."""
+    if encoding not in ("gzip", "x-gzip"):
+        raise InputError(
+            "MALFORMED_REQUEST", f"Content-Encoding {encoding[:40]!r} is not supported. Send gzip, or no encoding."
+        )
+    decoder = zlib.decompressobj(_GZIP)
+    try:
+        plain = decoder.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise InputError("MALFORMED_REQUEST", "The body is not gzip, although its Content-Encoding says so.") from error
+    if len(plain) <= max_bytes and not decoder.eof:
+        raise InputError("MALFORMED_REQUEST", "The gzip body ends early. Send it again.")
+    return plain
+
+
+def _too_large(max_bytes: int) -> InputError:
+    return InputError(
+        "IMAGE_TOO_LARGE", f"The request has more than {max_bytes:,} bytes, the limit. Send less, or scale it down."
+    )

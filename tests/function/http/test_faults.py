@@ -112,8 +112,8 @@ def test_json_without_an_image_is_malformed(client: FlaskClient, body: object) -
     assert_refused(post_json(client, body), 400, "MALFORMED_REQUEST")
 
 
-@pytest.mark.parametrize("image", [None, 7, 1.5, True, "content", "AA==", [], ["content"], [["content"]], [{}], {}])
-def test_an_image_in_json_is_an_object_with_one_source(client: FlaskClient, image: object) -> None:
+@pytest.mark.parametrize("image", [None, 7, 1.5, True, "", [], ["content"], [["content"]], [{}], {}])
+def test_an_image_in_json_has_one_source(client: FlaskClient, image: object) -> None:
     assert_refused(post_json(client, {"image": image}), 400, "MALFORMED_REQUEST")
 
 
@@ -130,7 +130,7 @@ def test_content_and_address_together_are_malformed(client: FlaskClient) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["A", "AAA", "AA=", "A===", "====", "ñandú", "AA==AA==", "_-8=", "data:;base64,AA==", "\ud800"]
+    "text", ["A", "A===", "AAAAA", "ñandú", "AA==AA==", "AA*=", "data:,AA==", "data:;base64", "\ud800"]
 )
 def test_broken_base64_is_malformed(client: FlaskClient, text: str) -> None:
     assert_refused(post(client, json_request(text), "application/json"), 400, "MALFORMED_REQUEST")
@@ -177,7 +177,7 @@ def test_a_broken_form_is_malformed(client: FlaskClient, jpeg: bytes) -> None:
         assert_refused(post(client, broken, content_type), 400, "MALFORMED_REQUEST")
 
 
-@pytest.mark.parametrize("parts", [(), (part(TEXT, "image", None),), (part(TEXT, "photo"),), (part(TEXT, "IMAGE"),)])
+@pytest.mark.parametrize("parts", [(), (part(TEXT, "image", None),), (part(TEXT, "one"), part(TEXT, "two"))])
 def test_a_form_without_a_file_named_image_is_malformed(client: FlaskClient, parts: tuple[bytes, ...]) -> None:
     reply = post(client, *multipart(*parts))
     assert_refused(reply, 400, "MALFORMED_REQUEST")
