@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class ImageReader:
-    """Read images of up to `max_image_bytes` bytes, from many threads at once, with a bounded number of bytes in memory.
+    """Read images of up to `max_image_bytes` bytes, from many threads at once, with a bounded number of them in memory.
 
     A request reserves its announced bytes before they are read, and holds them until its images are classified. One
     body at a time is turned into images, which takes a few times its bytes for a moment.

@@ -81,7 +81,8 @@ def test_data_url_as_the_body_is_classified(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [(f"data:image/svg+xml,{TEXT}", "data URL"), ("data:image/png;base64", "data URL"), ("A*==", "base64")]
+    ("text", "word"),
+    [(f"data:image/svg+xml,{TEXT}", "data URL"), ("data:image/png;base64", "data URL"), ("A*==", "base64")],
 )
 def test_base64_that_is_broken_is_named(client: FlaskClient, text: str, word: str) -> None:
     reply = post(client, json.dumps({"image": text}).encode(), "application/json")
@@ -136,7 +137,9 @@ def test_curl_form_takes_the_usual_names(server: str, photo: Path, form: str) ->
     assert curl("--globoff", "-F", form.format(photo), server)["schema"] == "flowers.result/v1"
 
 
-@pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]", "IMAGE", "file", "files", "file[]"])
+@pytest.mark.parametrize(
+    "name", ["image", "images", "image[]", "images[]", "image[0]", "IMAGE", "file", "files", "file[]"]
+)
 def test_form_with_several_files_of_a_usual_name_is_answered_in_order(client: FlaskClient, name: str) -> None:
     photos = [encode(draw_flower(width, 40), "PNG") for width in (41, 42)]
     reply = post(client, *multipart(part(b"x", name="other"), *(part(photo, name=name) for photo in photos)))
