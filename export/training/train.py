@@ -52,7 +52,7 @@ class Recipe:
     phases: tuple[Phase, ...] = PHASES
     start: str = "imagenet"
     peak_rate: float = 4e-4
-    warmup_epochs: int = 1
+    warmup_epochs: float = 0.5
     head_epochs: int = 30
     weight_decay: float = 0.05
     label_smoothing: float = 0.03
@@ -98,16 +98,24 @@ def _epochs(recipe: Recipe) -> list[Phase]:
     return [phase for phase in recipe.phases for _ in range(phase.epochs)]
 
 
-def _start(classes: int, recipe: Recipe, start: Path | None) -> keras.Model:
-    """Build the network with ImageNet's weights, or with those of a trained Keras model; the last layer is random."""
+def _start(data: Dataset, recipe: Recipe, start: Path | None) -> keras.Model:
+    """Build the network with ImageNet's weights, or with those of a trained Keras model.
+
+    The last layer is kept if `start` has as many classes; else it is fitted alone, before all others.
+    """
+    classes = len(data.labels)
     model = build_classifier(classes, recipe.dropout, recipe.drop_connect, frozen=True)
     if start is None:
         load_imagenet_weights(model)
+        _fit_head(model, data, recipe)
         return model
     trained = keras.saving.load_model(start, compile=False)
+    same_head = trained.output_shape[-1] == classes
     for layer in model.layers:
-        if layer.weights and layer.name != "logits":
+        if layer.weights and (same_head or layer.name != "logits"):
             layer.set_weights(trained.get_layer(layer.name).get_weights())
+    if not same_head:
+        _fit_head(model, data, recipe)
     return model
 
 
@@ -150,8 +158,8 @@ def _compile(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.peak_rate,
-        warmup_steps=recipe.warmup_epochs * steps_per_epoch,
-        decay_steps=(epochs - recipe.warmup_epochs) * steps_per_epoch,
+        warmup_steps=int(recipe.warmup_epochs * steps_per_epoch),
+        decay_steps=int((epochs - recipe.warmup_epochs) * steps_per_epoch),
     )
     model.compile(
         optimizer=keras.optimizers.AdamW(
@@ -199,9 +207,7 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe, start: Pa
         model = keras.saving.load_model(weights_file)
     else:
         state = {"recipe": described, "history": [], **before}
-        model = _start(classes, recipe, start)
-        _fit_head(model, data, recipe)
-        model.save(checkpoints / "head.keras")
+        model = _start(data, recipe, start)
         _freeze(model, recipe.frozen_blocks)
         _compile(model, recipe, len(data.train) // BATCH)
     held = evaluation_batches(known(data.holdout), classes, EVALUATION_SIZE, BATCH)
