@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from flowers.classifier import Classifier
+from flowers.classifier import Classifier, look
 from flowers.cloud.objects import ObjectAddress, PreconditionFailedError
 from flowers.errors import FlowersError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
 from flowers.imaging.formats import IMAGE_ENDINGS
 from flowers.imaging.memory import PixelBudget
-from flowers.model.outputs import probabilities
+from flowers.model.outputs import fuse, margin, probabilities
 from flowers.model.session import Model, ModelError
 from flowers.model.species import Catalogue
 from flowers.settings import BUNDLED_MODEL as SERVED_MODEL
@@ -34,7 +34,9 @@ __all__ = [
     "Settings",
     "SettingsError",
     "decoded",
+    "fuse",
     "logits_of",
+    "margin",
     "pixels_of",
     "probabilities",
 ]
@@ -55,6 +57,6 @@ def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]
 
 
 def logits_of(files: Sequence[Path], model: Model, task: str) -> NDArray[np.float32]:
-    """Logits, float32 [N, C], of image files through the function's own decoding and session; `task` names the bar."""
+    """Return the logits, float32 [N, C], of image files through the function's own code; `task` names the bar."""
     bar = tqdm(files, task, unit="photo", mininterval=1)
-    return np.stack([model.run(pixels[np.newaxis]).logits[0] for pixels in pixels_of(bar, model)])
+    return np.stack([look(model, pixels).logits[0] for pixels in pixels_of(bar, model)])

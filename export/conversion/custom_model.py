@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,7 @@ def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, di
     proto = onnx.load(served)
     card = read_metadata(proto)
     accuracy = {"split": "valid", "photos": len(photos), "top1": top1}
-    write_metadata(proto, card.with_calibration(card.temperature, card.reject_below, accuracy))
+    write_metadata(proto, replace(card, accuracy=accuracy))
     delivered = served.with_name("served.onnx")
     save(proto, delivered)
     return delivered, {

@@ -1,7 +1,7 @@
 """What a served ONNX file says of itself: the model contract's metadata properties."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,10 +29,8 @@ class Metadata:
     temperature: float = 1.0
     reject_below: float = 0.0
     accuracy: dict[str, Any] = field(default_factory=dict)
-
-    def with_calibration(self, temperature: float, reject_below: float, accuracy: dict[str, Any]) -> "Metadata":
-        """The same with what only a measurement can tell."""
-        return replace(self, temperature=temperature, reject_below=reject_below, accuracy=accuracy)
+    fused: dict[str, dict[str, float]] = field(default_factory=dict)
+    closer: dict[str, float] | None = None
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
@@ -40,17 +38,18 @@ def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
     properties = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in asdict(metadata).items()
+        if value is not None
     }
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, properties)
 
 
 def read_metadata(model: onnx.ModelProto) -> Metadata:
-    """The properties that `write_metadata` wrote. Raises `KeyError` where one is missing."""
+    """The properties that `write_metadata` wrote. Raises `KeyError` or `TypeError` if one is missing."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
     values = {
         key: texts[key] if key in ("name", "version", "training_data") else json.loads(texts[key])
-        for key in Metadata.__dataclass_fields__
+        for key in Metadata.__dataclass_fields__.keys() & texts.keys()
     }
     values |= {
         "labels": tuple(values["labels"]),

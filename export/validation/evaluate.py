@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..conversion.metadata import read_metadata, save, write_metadata
-from ..serving import Model, logits_of, probabilities
+from ..serving import Model, fuse, logits_of, probabilities
 from ..training.dataset import NO_KIND, Dataset, Photo
 from .measure import (
     calibration_error,
@@ -34,6 +35,7 @@ MIXTURE = {
 # A wrong name weighs as much as three right ones: people believe a name, and see at once that there is none.
 WRONG_NAME_COST = 3.0
 MAX_CONFUSIONS = 20
+FUSED_PHOTOS = (2, 3, 4, 5)
 
 
 def parts_of(photos: Sequence[Photo], first: str) -> NDArray[np.str_]:
@@ -137,6 +139,54 @@ def _curve(
     ]
 
 
+def _groups(photos: Sequence[Photo], size: int) -> list[list[int]]:
+    """Return the indices of photographs, `size` at a time, that show one class (or kind of others) of one source."""
+    alike: dict[tuple[int, str, str], list[int]] = {}
+    for index, photo in enumerate(photos):
+        alike.setdefault((photo.label, photo.kind, photo.source), []).append(index)
+    return [
+        indices[start : start + size] for indices in alike.values() for start in range(0, len(indices) - size + 1, size)
+    ]
+
+
+def _fused_report(
+    held: NDArray[np.float32], held_photos: Sequence[Photo], logits: NDArray[np.float32], data: Dataset
+) -> dict[str, dict[str, Any]]:
+    """Calibrate answers to 2 to 5 photographs of a plant on the holdout, and measure them on `valid`.
+
+    No collection says which photographs show one plant, so these are groups of one class and source.
+    """
+    first = data.train[0].source
+    report: dict[str, dict[str, Any]] = {}
+    for count in FUSED_PHOTOS:
+        sides = []
+        grouped = [
+            (photos, single, _groups(photos, count)) for photos, single in ((held_photos, held), (data.valid, logits))
+        ]
+        if not all(any(photos[group[0]].label != NO_KIND for group in groups) for photos, _, groups in grouped):
+            break  # too few photographs of a class
+        for photos, single, groups in grouped:
+            means = np.stack([fuse(single[group], 1.0) for group in groups]).astype(np.float32)
+            sides.append((means, [photos[group[0]] for group in groups]))
+        (fitted, fitted_photos), (measured, measured_photos) = sides
+        truth, parts = _truth(fitted_photos), parts_of(fitted_photos, first)
+        weights, known = mixture_weights(parts, MIXTURE), truth != NO_KIND
+        temperature = round(fit_temperature(fitted[known], truth[known], weights[known]), 4)
+        shares = probabilities(fitted, temperature)
+        threshold = rejection_threshold(shares.max(axis=1), shares.argmax(axis=1) == truth, weights, WRONG_NAME_COST)
+        truth, shares = _truth(measured_photos), probabilities(measured, temperature)
+        known, named = truth != NO_KIND, shares.max(axis=1) >= threshold
+        report[str(count)] = {
+            "temperature": temperature,
+            "reject_below": threshold,
+            "plants": int(known.sum()),
+            "top1": _share((shares.argmax(axis=1) == truth)[known]),
+            "identified": _share(named[known]),
+            "expected_calibration_error": round(calibration_error(reliability(shares[known], truth[known])), 4),
+        }
+    return report
+
+
 def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file: Path) -> dict[str, Any]:
     """Fit temperature and threshold, write them and the accuracy into `model_file`, and report (also as JSON).
 
@@ -181,6 +231,7 @@ def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file
             for name, part in (("first", "first collection"), ("elsewhere", "elsewhere"))
             if (parts == part).any()
         },
+        "fused": _fused_report(held, data.holdout, logits, data),
         "sources": _by_source(data, shares, truth, threshold),
         "others": {
             str(part): {"pictures": int((parts == part).sum()), "named": _share(named[parts == part])}
@@ -212,8 +263,16 @@ def _write_calibration(model_file: Path, report: dict[str, Any]) -> None:
         for part, figures in report["valid"].items()
     }
     held = report["holdout"]
-    write_metadata(
-        model,
-        metadata.with_calibration(held["temperature"], held["reject_below"], {"split": "valid", **accuracy}),
+    fused = {
+        photos: {name: figures[name] for name in ("temperature", "reject_below")}
+        for photos, figures in report["fused"].items()
+    }
+    calibrated = replace(
+        metadata,
+        temperature=held["temperature"],
+        reject_below=held["reject_below"],
+        accuracy={"split": "valid", **accuracy},
+        fused=fused,
     )
+    write_metadata(model, calibrated)
     save(model, model_file)

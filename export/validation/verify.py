@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..conversion.adapt import AdaptedModel
 from ..conversion.scale import Scale
 from ..errors import ExportError
-from ..serving import Model, pixels_of, probabilities
+from ..serving import Model, margin, pixels_of, probabilities
 from ..training.dataset import Photo
 from .emulated import logits_on_haswell
 from .measure import top_accuracy
@@ -111,6 +111,12 @@ def compare_with_tensorflow(
     ]
 
 
+def _unsure(model: Model, logits: NDArray[np.float32]) -> float:
+    """Return the share (0..1) of photographs that get a second look, from the first look's logits [N, C]."""
+    closer = model.card.closer
+    return 0.0 if closer is None else float(np.mean([margin(row) < closer.margin for row in logits]))
+
+
 def compare_quantized(
     float_file: Path, served_file: Path, pixels: NDArray[np.uint8], truth: NDArray[np.int64]
 ) -> tuple[list[Bound], dict[str, Any]]:
@@ -145,6 +151,7 @@ def compare_quantized(
         "bytes": sizes,
         "milliseconds_one_thread": {"float": round(float_ms, 2), "int8": round(int8_ms, 2)},
         "times_faster": round(float_ms / int8_ms, 2),
+        "looks_per_photo": round(1 + _unsure(served, int8_logits), 3),
     }
 
 

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .documents import (
     RESULT_SCHEMA,
@@ -18,10 +19,10 @@ from .documents import (
     timestamp,
 )
 from .errors import FlowersError, ImageFacts, InputError
-from .imaging.crop import Box
+from .imaging.crop import Box, middle
 from .imaging.decode import decode
 from .imaging.memory import PixelBudget
-from .model.outputs import Candidate, fuse, heatmap, top_candidates
+from .model.outputs import Candidate, fuse, heatmap, margin, top_candidates
 from .model.session import Model, Output
 from .model.species import Catalogue, Species
 from .settings import Settings, SettingsError
@@ -66,6 +67,21 @@ class Reading(NamedTuple):
     started: float
     decode_seconds: float
     inference_seconds: float
+
+
+def look(model: Model, pixels: NDArray[np.uint8]) -> Output:
+    """Return the model's output for upright pixels, uint8 [H, W, 3].
+
+    If the first look is unsure, a model may ask for a closer one: the logits are then the mean of both. Heat maps stay
+    those of the first.
+    """
+    output = model.run(pixels[np.newaxis])
+    closer = model.card.closer
+    if closer is None or margin(output.logits[0]) >= closer.margin:
+        return output
+    second = model.run(middle(pixels, closer.fraction)[np.newaxis])
+    mean: NDArray[np.float32] = np.mean((output.logits, second.logits), axis=0)
+    return Output(mean, output.class_maps)
 
 
 class Classifier:
@@ -125,7 +141,7 @@ class Classifier:
         self.check_size(len(data))
         decoded = decode(data, self.model.card.input_rule, self._settings.max_image_pixels, self._budget)
         decoded_at = perf_counter()
-        output = self.model.run(decoded.pixels[np.newaxis])
+        output = look(self.model, decoded.pixels)
         inferred_at = perf_counter()
         image = _image_document(data, decoded.facts, source)
         return Reading(image, decoded.area, output, started, decoded_at - started, inferred_at - decoded_at)

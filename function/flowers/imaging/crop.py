@@ -2,6 +2,10 @@
 
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 # Left, top, right, bottom in pixels.
 Box = tuple[float, float, float, float]
 
@@ -24,3 +28,11 @@ class InputRule(NamedTuple):
         scale = min(width / target[0], height / target[1]) * self.fraction
         left, top = (width - target[0] * scale) / 2, (height - target[1] * scale) / 2
         return left, top, width - left, height - top
+
+
+def middle(pixels: NDArray[np.uint8], fraction: float) -> NDArray[np.uint8]:
+    """Return the middle `fraction` (0..1) of each side of `pixels`, uint8 [H, W, 3], enlarged to the same size."""
+    height, width = pixels.shape[:2]
+    left, top = width * (1 - fraction) / 2, height * (1 - fraction) / 2
+    box = (left, top, width - left, height - top)
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, box=box))

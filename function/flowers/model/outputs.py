@@ -1,5 +1,6 @@
 """Turn the model's outputs into calibrated candidates and heat maps."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,14 @@ def fuse(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]
     """
     fused: NDArray[np.float64] = logits.astype(np.float64).mean(axis=0) / temperature
     return fused
+
+
+def margin(logits: NDArray[np.float32]) -> float:
+    """Return by how much the largest of `logits` [C] exceeds the next; infinity for a single class."""
+    if len(logits) < 2:
+        return math.inf
+    second, first = np.partition(logits, -2)[-2:]
+    return float(first - second)
 
 
 def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

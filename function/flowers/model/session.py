@@ -35,11 +35,21 @@ class Calibration(NamedTuple):
     reject_below: float
 
 
+class Closer(NamedTuple):
+    """When a photo gets a second, closer look: its middle `fraction` (0..1) of each side.
+
+    That is when the largest logit is less than `margin` above the next.
+    """
+
+    fraction: float
+    margin: float
+
+
 class ModelCard(NamedTuple):
     """What the model file says of itself in its metadata properties.
 
     `temperature` and `reject_below` are the calibration for one photo, `fused` those for several photos of one plant by
-    their number; `accuracy` holds measured figures by name; `sha256` is the file's.
+    their number; `accuracy` holds measured figures by name; `sha256` is the file's. Without `closer`, one look is all.
     """
 
     name: str
@@ -52,6 +62,7 @@ class ModelCard(NamedTuple):
     training_data: str
     accuracy: dict[str, Any]
     fused: dict[int, Calibration]
+    closer: Closer | None
 
     def calibration(self, photos: int) -> Calibration:
         """Return the calibration for so many photos of one plant; that for one photo if no other was measured."""
@@ -109,6 +120,14 @@ def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
         )
         if "fused" in properties
         else {},
+        closer=read(
+            "closer",
+            lambda text: Closer(**json.loads(text)),
+            'like {"fraction": 0.75, "margin": 1.5}',
+            lambda closer: 0 < closer.fraction < 1 and closer.margin > 0,
+        )
+        if "closer" in properties
+        else None,
     )
 
 
