@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..conversion.metadata import read_metadata, save, write_metadata
 from ..serving import Model, fuse, logits_of, probabilities
 from ..training.dataset import NO_KIND, Dataset, Photo
+from ..training.dataset import known as known_photos
 from .measure import (
     calibration_error,
     f1_by_class,
@@ -139,36 +140,32 @@ def _curve(
     ]
 
 
-def _groups(photos: Sequence[Photo], size: int) -> list[list[int]]:
-    """Return the indices of photographs, `size` at a time, that show one class (or kind of others) of one source."""
+def _fused(photos: Sequence[Photo], logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.float32], list[Photo]]:
+    """Return the fused logits [M, C] of groups of `count` photographs, and a photograph of each group.
+
+    A group shows one class, or one kind of others, of one source: no collection says which photographs show one plant.
+    """
     alike: dict[tuple[int, str, str], list[int]] = {}
     for index, photo in enumerate(photos):
         alike.setdefault((photo.label, photo.kind, photo.source), []).append(index)
-    return [
-        indices[start : start + size] for indices in alike.values() for start in range(0, len(indices) - size + 1, size)
+    groups = [
+        indices[start : start + count]
+        for indices in alike.values()
+        for start in range(0, len(indices) - count + 1, count)
     ]
+    means = [fuse(logits[group], 1.0).astype(np.float32) for group in groups]
+    return np.array(means), [photos[group[0]] for group in groups]
 
 
-def _fused_report(
-    held: NDArray[np.float32], held_photos: Sequence[Photo], logits: NDArray[np.float32], data: Dataset
-) -> dict[str, dict[str, Any]]:
-    """Calibrate answers to 2 to 5 photographs of a plant on the holdout, and measure them on `valid`.
-
-    No collection says which photographs show one plant, so these are groups of one class and source.
-    """
+def _fused_report(held: NDArray[np.float32], logits: NDArray[np.float32], data: Dataset) -> dict[str, dict[str, Any]]:
+    """Calibrate answers to 2 to 5 photographs of a plant on the holdout, and measure them on `valid`."""
     first = data.train[0].source
     report: dict[str, dict[str, Any]] = {}
     for count in FUSED_PHOTOS:
-        sides = []
-        grouped = [
-            (photos, single, _groups(photos, count)) for photos, single in ((held_photos, held), (data.valid, logits))
-        ]
-        if not all(any(photos[group[0]].label != NO_KIND for group in groups) for photos, _, groups in grouped):
+        fitted, fitted_photos = _fused(data.holdout, held, count)
+        measured, measured_photos = _fused(data.valid, logits, count)
+        if not (known_photos(fitted_photos) and known_photos(measured_photos)):
             break  # too few photographs of a class
-        for photos, single, groups in grouped:
-            means = np.stack([fuse(single[group], 1.0) for group in groups]).astype(np.float32)
-            sides.append((means, [photos[group[0]] for group in groups]))
-        (fitted, fitted_photos), (measured, measured_photos) = sides
         truth, parts = _truth(fitted_photos), parts_of(fitted_photos, first)
         weights, known = mixture_weights(parts, MIXTURE), truth != NO_KIND
         temperature = round(fit_temperature(fitted[known], truth[known], weights[known]), 4)
@@ -231,7 +228,7 @@ def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file
             for name, part in (("first", "first collection"), ("elsewhere", "elsewhere"))
             if (parts == part).any()
         },
-        "fused": _fused_report(held, data.holdout, logits, data),
+        "fused": _fused_report(held, logits, data),
         "sources": _by_source(data, shares, truth, threshold),
         "others": {
             str(part): {"pictures": int((parts == part).sum()), "named": _share(named[parts == part])}
