@@ -51,7 +51,7 @@ def client(port: int) -> storage.Client:
     return storage.Client(project="garden", credentials=credentials, client_options=options)
 
 
-def test_a_photo_put_prints_its_document_and_the_ordinary_client_reads_it(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_put_photo_prints_document(cloud: LocalCloud, tmp_path: Path) -> None:
     first, second = tmp_path / "flor de mañana.jpg", tmp_path / "no-photo.jpg"
     first.write_bytes(photo(1))
     second.write_bytes(b"no photo")
@@ -86,12 +86,12 @@ def check_that_the_port_is_refused(folder: Path, port: int) -> None:
         assert "Traceback" not in cloud.log
 
 
-def test_a_port_taken_by_something_else_is_said_and_what_to_do(tmp_path: Path) -> None:
+def test_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         check_that_the_port_is_refused(tmp_path, taken.getsockname()[1])
 
 
-def test_a_second_local_cloud_is_told_so_and_leaves_the_first_alone(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_second_local_cloud_leaves_first_alone(cloud: LocalCloud, tmp_path: Path) -> None:
     check_that_the_port_is_refused(tmp_path, cloud.port)
     file = tmp_path / "rose.jpg"
     file.write_bytes(photo(3))

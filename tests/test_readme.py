@@ -105,7 +105,7 @@ def test_curl_command_is_answered(command: str, port: int, folder: Path) -> None
     assert status == ("403" if "gs://" in command else "200"), done.stdout
 
 
-def test_settings_table_lists_every_setting_with_its_default() -> None:
+def test_settings_table_lists_all_with_defaults() -> None:
     text = (ROOT / "function" / "README.md").read_text(encoding="utf-8")
     section = text.split("## Settings")[1].split("\n## ")[0]
     documented = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", section, re.MULTILINE))

@@ -63,7 +63,7 @@ def test_a_dropped_or_pasted_photo_is_named(page: Page, service: Service, rose: 
     expect_answer(page, service.ask(rose))
 
 
-def test_something_dropped_that_is_no_file_is_said_to_be_none(page: Page) -> None:
+def test_dropped_text_says_no_file(page: Page) -> None:
     page.evaluate(
         "() => document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: new DataTransfer(), bubbles: true}))"
     )
@@ -95,13 +95,13 @@ def test_a_small_turned_photo_is_shown_upright(page: Page, service: Service) -> 
     assert frame and frame["width"] / frame["height"] == pytest.approx(3 / 4, abs=0.01)
 
 
-def test_transparency_becomes_white_when_a_picture_is_scaled_down(page: Page) -> None:
+def test_scaled_transparent_picture_gets_white(page: Page) -> None:
     picture = Image.new("RGBA", (900, 900), (0, 0, 0, 0))
     sent = Image.open(io.BytesIO(sent_by(page, "glass.png", encode(picture, "PNG")))).convert("RGB")
     assert sent.getpixel((400, 400)) == (255, 255, 255)
 
 
-def test_what_the_browser_cannot_decode_is_sent_as_it_is(page: Page, service: Service) -> None:
+def test_undecodable_file_is_sent_unchanged(page: Page, service: Service) -> None:
     heic = encode(draw_flower(1600, 1200), "HEIF")
     assert sent_by(page, "phone.heic", heic) == heic
     expect_answer(page, service.ask(heic))
@@ -117,7 +117,7 @@ def test_what_the_browser_cannot_decode_is_sent_as_it_is(page: Page, service: Se
     ],
     ids=["text", "empty", "truncated"],
 )
-def test_a_broken_file_is_said_to_be_broken_and_spoils_nothing(
+def test_broken_file_shows_error_others_go_on(
     page: Page, service: Service, rose: bytes, data: bytes, title: str
 ) -> None:
     choose(page, ("broken.jpg", data))
@@ -142,7 +142,7 @@ def test_a_file_that_is_far_too_large_is_not_even_sent(page: Page, visit: Visit)
     assert not [url for url in visit.asked if "heatmap" in url]
 
 
-def test_without_a_connection_the_photo_waits_for_another_try(page: Page, service: Service, rose: bytes) -> None:
+def test_offline_photo_can_be_retried(page: Page, service: Service, rose: bytes) -> None:
     page.route("**/?*", lambda route: route.abort())
     choose(page, ("rose.jpg", rose))
     expect(verdict(page)).to_have_text("No answer from the classifier")
@@ -160,9 +160,7 @@ def test_an_answer_that_is_no_document_is_explained_too(page: Page, rose: bytes,
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_several_at_once_show_progress_and_keep_their_answers(
-    page: Page, service: Service, rose: bytes, lily: bytes
-) -> None:
+def test_several_photos_show_progress(page: Page, service: Service, rose: bytes, lily: bytes) -> None:
     held: list[Route] = []
     free = False
 
@@ -196,7 +194,7 @@ def test_several_at_once_show_progress_and_keep_their_answers(
     expect(tabs(page).nth(2)).to_have_attribute("aria-current", "true")
 
 
-def test_a_picture_of_none_of_the_flowers_is_an_answer_and_no_error(visit: Visit, rose: bytes) -> None:
+def test_unidentified_picture_is_an_answer(visit: Visit, rose: bytes) -> None:
     with serving(REJECT_BELOW="1") as service:
         page = visit.open(service=service)
         choose(page, ("chair.jpg", rose))

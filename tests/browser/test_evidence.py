@@ -24,7 +24,7 @@ def brightness(picture: str) -> NDArray[np.int64]:
     return light
 
 
-def test_it_is_shown_for_the_candidate_that_is_chosen_and_hidden_again(page: Page, rose: bytes) -> None:
+def test_heatmap_toggles_for_chosen_candidate(page: Page, rose: bytes) -> None:
     choose(page, ("rose.jpg", rose))
     assert heat(page) is None
     expect(page.locator("#where")).to_have_text("Choose a name to see where in the photo the evidence for it lies.")
@@ -45,9 +45,7 @@ def test_it_is_shown_for_the_candidate_that_is_chosen_and_hidden_again(page: Pag
     expect(page.locator("#legend")).to_be_hidden()
 
 
-def test_it_shows_the_values_of_the_answer_over_their_part_of_the_photo(
-    page: Page, service: Service, rose: bytes
-) -> None:
+def test_heatmap_covers_area_of_answer(page: Page, service: Service, rose: bytes) -> None:
     choose(page, ("rose.jpg", rose))
     document = service.ask(rose)
     for index, prediction in enumerate(document["predictions"]):

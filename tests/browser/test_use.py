@@ -22,16 +22,14 @@ def test_it_speaks_the_browser_s_language(visit: Visit) -> None:
     expect(visit.open(locale="fr-FR").locator("h1")).to_have_text("What flower is this?")
 
 
-def test_lang_in_the_address_comes_before_the_browser_s_language(visit: Visit) -> None:
+def test_lang_in_address_beats_browser_language(visit: Visit) -> None:
     page = visit.open("?lang=es", locale="en-GB")
     expect(page.locator("h1")).to_have_text("¿Qué flor es esta?")
     expect(page.locator("html")).to_have_attribute("lang", "es")
     expect(visit.open("?lang=xx", locale="es").locator("h1")).to_have_text("¿Qué flor es esta?")
 
 
-def test_a_switch_changes_all_words_of_answers_as_well_without_asking_again(
-    page: Page, visit: Visit, service: Service, rose: bytes
-) -> None:
+def test_language_switch_translates_without_request(page: Page, visit: Visit, service: Service, rose: bytes) -> None:
     choose(page, ("rose.jpg", rose), ("broken.jpg", b"no image"))
     candidates(page).first.click()
     asked = [url for url in visit.asked if "heatmap" in url]
@@ -57,7 +55,7 @@ def test_both_languages_say_the_same_things(page: Page) -> None:
     assert keys[0] == keys[1]
 
 
-def test_the_species_are_listed_and_found_by_any_of_their_names(page: Page, service: Service) -> None:
+def test_species_are_found_by_any_name(page: Page, service: Service) -> None:
     listed = page.locator("#species-list li")
     page.locator("#species summary").click()
     count = len(service.species())

@@ -61,9 +61,7 @@ def entries_of(
 
 
 @pytest.mark.parametrize(("target", "ask"), [("classify_http", post_photo), ("classify_upload", post_folder)])
-def test_the_first_answer_of_an_instance_tells_its_phases_and_the_second_does_not(
-    tmp_path: Path, target: str, ask: Callable[[str], None]
-) -> None:
+def test_first_answer_alone_logs_cold_start(tmp_path: Path, target: str, ask: Callable[[str], None]) -> None:
     (first, second), elapsed = entries_of(tmp_path, target, ask)
     assert first["cold_start"] is True
     assert list(first["startup_ms"]) == PHASES
@@ -72,7 +70,7 @@ def test_the_first_answer_of_an_instance_tells_its_phases_and_the_second_does_no
     assert "cold_start" not in second and "startup_ms" not in second
 
 
-def test_where_answers_are_not_logged_no_error_is_taken_for_the_first(tmp_path: Path) -> None:
+def test_error_entry_is_no_first_answer(tmp_path: Path) -> None:
     entries, _ = entries_of(tmp_path, "classify_upload", post_nonsense, "ERROR")
     assert [entry["event"] for entry in entries] == ["malformed", "malformed"]
     assert not any("cold_start" in entry for entry in entries)
@@ -93,7 +91,7 @@ def test_of_many_answers_at_once_one_is_the_first() -> None:
     assert sum("cold_start" in told.__dict__["fields"] for told in records) == 1
 
 
-def test_an_entry_that_tells_of_no_answer_passes_as_it_is() -> None:
+def test_entry_without_answer_is_unchanged() -> None:
     cold_start = ColdStart()
     plain, archived = logging.makeLogRecord({"msg": "loaded"}), record(event="not_archived")
     assert cold_start.filter(plain) and cold_start.filter(archived)

@@ -102,7 +102,7 @@ def server(clone: Path) -> Iterator[Server]:
         yield server
 
 
-def test_the_readme_s_command_serves_every_form_of_request(server: Server, jpeg: bytes) -> None:
+def test_make_serve_answers_every_form(server: Server, jpeg: bytes) -> None:
     form, form_type = multipart(part(jpeg))
     several, _ = multipart(part(jpeg), part(b"no image"))
     pieces = [jpeg[start : start + 1000] for start in range(0, len(jpeg), 1000)]
@@ -134,7 +134,7 @@ def test_photographs_are_classified_as_they_come(server: Server, photos: list[Pa
             assert (reply.document["image"]["width"], reply.document["image"]["height"]) == image.size
 
 
-def test_40_mib_are_refused_over_the_wire_announced_or_not(server: Server) -> None:
+def test_body_of_40_mib_over_socket_is_too_large(server: Server) -> None:
     mebibyte = bytes(1024 * 1024)
     for body in (mebibyte * 40, iter([mebibyte] * 40)):
         reply = server.request("POST", "/", body, {"Content-Type": "image/jpeg"})
@@ -166,7 +166,7 @@ def test_weird_targets_lead_nowhere_else(server: Server, target: str) -> None:
     assert b"\r\nLocation:" not in answer and b"root:" not in answer
 
 
-def test_large_pictures_all_at_once_are_answered_or_asked_to_wait(server: Server) -> None:
+def test_large_pictures_at_once_get_200_or_503(server: Server) -> None:
     noise = np.random.default_rng(7).integers(0, 256, (300, 400, 3), np.uint8)
     large = Image.fromarray(noise).resize((4000, 3000))
     kinds = [encode(large, "JPEG", quality=80), encode(large, "PNG", compress_level=1)]
@@ -185,9 +185,7 @@ def test_large_pictures_all_at_once_are_answered_or_asked_to_wait(server: Server
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_later_start_is_ready_soon_and_a_signal_ends_all_of_it(
-    server: Server, clone: Path, jpeg: bytes, name: str
-) -> None:
+def test_second_start_is_fast_and_signal_ends_it(server: Server, clone: Path, jpeg: bytes, name: str) -> None:
     with serving(clone, TOP_K="2") as again:
         assert len(again.request("POST", "/", jpeg).document["predictions"]) == 2
         assert len(again.processes()) >= 2

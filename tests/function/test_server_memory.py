@@ -23,7 +23,7 @@ def peak_mib(process: int) -> float:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to measure memory")
-def test_threads_that_take_turns_at_large_pictures_keep_none_of_them(tmp_path: Path) -> None:
+def test_threads_free_memory_of_large_pictures(tmp_path: Path) -> None:
     large = draw_flower().resize((SIDE, SIDE), Image.Resampling.NEAREST)
     port = free_port()
     settings = surroundings(THREADS=str(THREADS), PIXEL_BUDGET=str(PIXELS))

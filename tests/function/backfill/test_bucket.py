@@ -35,7 +35,7 @@ def generations(bucket: storage.Bucket) -> dict[str, int]:
     return {blob.name: blob.generation for blob in bucket.list_blobs()}
 
 
-def test_each_image_is_read_once_written_once_and_never_looked_up(bucket: storage.Bucket, proxy: FaultProxy) -> None:
+def test_bucket_image_costs_one_read_one_write(bucket: storage.Bucket, proxy: FaultProxy) -> None:
     images = fill(bucket, 24)
     url = {"STORAGE_EMULATOR_HOST": proxy.url}
     run = backfill(f"gs://{bucket.name}/**", settings=url)
@@ -54,7 +54,7 @@ def test_each_image_is_read_once_written_once_and_never_looked_up(bucket: storag
     assert generations(bucket) == before
 
 
-def test_every_format_and_every_hostile_file_gets_the_document_that_an_upload_gets(bucket: storage.Bucket) -> None:
+def test_bucket_gets_documents_of_uploads(bucket: storage.Bucket) -> None:
     files = IMAGES | FAULTY
     images = [put(bucket, name, data, "application/octet-stream") for name, data in files.items()]
     put(bucket, "notes.txt", b"text", "text/plain")
@@ -67,7 +67,7 @@ def test_every_format_and_every_hostile_file_gets_the_document_that_an_upload_ge
     assert backfill(f"gs://{bucket.name}/**").counts["done before"] == len(files)
 
 
-def test_a_new_generation_and_an_older_model_s_results_are_done_again(bucket: storage.Bucket, tmp_path: Path) -> None:
+def test_changed_image_or_model_is_redone(bucket: storage.Bucket, tmp_path: Path) -> None:
     fill(bucket, 6)
     (tmp_path / "tiny.onnx").write_bytes(tiny_model())
     model = {"MODEL_PATH": str(tmp_path / "tiny.onnx")}
@@ -81,7 +81,7 @@ def test_a_new_generation_and_an_older_model_s_results_are_done_again(bucket: st
     assert backfill(pattern, "--all").counts["classified"] == 6
 
 
-def test_results_in_a_bucket_of_their_own_are_found_there(bucket: storage.Bucket) -> None:
+def test_results_in_result_bucket_are_found(bucket: storage.Bucket) -> None:
     results = storage.Client().create_bucket(f"results-{uuid.uuid4().hex[:12]}")
     images = fill(bucket, 9)
     put(bucket, "photo 0.jpg.json", b"{}", "application/json")
@@ -92,7 +92,7 @@ def test_results_in_a_bucket_of_their_own_are_found_there(bucket: storage.Bucket
     assert backfill(f"gs://{bucket.name}/**", settings=settings).counts["done before"] == 9
 
 
-def test_an_object_in_a_result_s_place_stays_and_a_name_too_long_is_told(bucket: storage.Bucket) -> None:
+def test_foreign_object_stays_long_name_is_reported(bucket: storage.Bucket) -> None:
     fill(bucket, 1)
     foreign = put(bucket, "photo 0.jpg.json", b'{"mine": 1}', "application/json")
     put(bucket, "n" * 1020, sample("PNG"), "image/png")
@@ -101,9 +101,7 @@ def test_an_object_in_a_result_s_place_stays_and_a_name_too_long_is_told(bucket:
     assert generations(bucket)["photo 0.jpg.json"] == foreign.generation
 
 
-def test_a_fault_of_the_surroundings_is_tried_again_then_left_to_do_and_stops_nothing(
-    bucket: storage.Bucket, proxy: FaultProxy
-) -> None:
+def test_unavailable_image_is_retried_then_left(bucket: storage.Bucket, proxy: FaultProxy) -> None:
     images = fill(bucket, 12)
     url = {"STORAGE_EMULATOR_HOST": proxy.url}
     proxy.fail("photo 0.jpg", Call.READ, Fault.FORBIDDEN, times=1)  # which the library does not retry

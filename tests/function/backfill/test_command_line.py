@@ -51,7 +51,7 @@ def test_a_wrong_setting_ends_it_at_once_with_its_name(photos: Path, name: str) 
     check(program("--input", str(photos), settings={name: value}), words, photos)
 
 
-def test_help_shows_the_ways_to_use_it_and_what_the_exit_status_means() -> None:
+def test_help_shows_usage_and_exit_status() -> None:
     run = program("--help")
     assert run.status == 0
     wanted = [

@@ -36,9 +36,7 @@ def wait_until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def test_after_a_kill_half_way_the_next_run_does_the_rest(
-    storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path
-) -> None:
+def test_next_run_after_kill_does_rest(storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path) -> None:
     images = [put(bucket, f"{number % 3}/photo {number}.jpg", photo(number)) for number in range(IMAGES)]
     with FaultProxy(storage_server.url) as proxy:
         url = {"STORAGE_EMULATOR_HOST": proxy.url}
@@ -59,7 +57,7 @@ def test_after_a_kill_half_way_the_next_run_does_the_rest(
 
 
 @pytest.mark.parametrize("which", ["a worker", "the program"])
-def test_when_one_process_dies_the_others_end_and_say_so(photos: Path, tmp_path: Path, which: str) -> None:
+def test_dead_process_ends_others(photos: Path, tmp_path: Path, which: str) -> None:
     for number in range(600):
         (photos / f"{number}.jpg").write_bytes(photo(number))
     work = started(str(photos), tmp_path / "log")

@@ -25,7 +25,7 @@ print(flowers.classifier.Classifier(Settings()).classify(Path(sys.argv[2]).read_
 """
 
 
-def test_the_workers_package_installs_and_classifies_on_its_own(tmp_path: Path) -> None:
+def test_workers_package_installs_and_classifies(tmp_path: Path) -> None:
     package = make_package(tmp_path)
     place, image = tmp_path / "site", tmp_path / "rose.jpg"
     image.write_bytes(photo(1))
@@ -38,7 +38,7 @@ def test_the_workers_package_installs_and_classifies_on_its_own(tmp_path: Path) 
     assert done.stdout.strip() == "flowers.result/v1", done.stderr
 
 
-def test_the_package_asks_for_the_pinned_releases_and_holds_no_rubbish(tmp_path: Path) -> None:
+def test_workers_package_pins_releases(tmp_path: Path) -> None:
     with tarfile.open(make_package(tmp_path)) as archive:
         entries = archive.getnames()
         setup = archive.extractfile("flowers-backfill-1.0/setup.py")
@@ -51,7 +51,7 @@ def test_the_package_asks_for_the_pinned_releases_and_holds_no_rubbish(tmp_path:
     assert set(needed) <= set(pins)
 
 
-def test_a_job_for_dataflow_is_made_with_the_package_of_its_workers(bucket: storage.Bucket) -> None:
+def test_dataflow_job_has_workers_package(bucket: storage.Bucket) -> None:
     """As a template, which Beam writes into the bucket where it would else hand the job in."""
     place = f"gs://{bucket.name}"
     put(bucket, "2025/rose.jpg", photo(1))

@@ -39,7 +39,7 @@ def times(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("pattern", ["photos/**", "photos", "./photos/", "{absolute}/**"])
-def test_each_photo_of_a_folder_gets_its_result_and_the_second_run_does_nothing(photos: Path, pattern: str) -> None:
+def test_second_run_of_folder_does_nothing(photos: Path, pattern: str) -> None:
     before = tree(photos)
     pattern = pattern.format(absolute=photos)
     first = backfill(pattern, folder=photos.parent)
@@ -55,7 +55,7 @@ def test_each_photo_of_a_folder_gets_its_result_and_the_second_run_does_nothing(
     assert times(photos) == written
 
 
-def test_a_changed_photo_and_one_replaced_by_an_older_are_done_again_and_no_other(photos: Path) -> None:
+def test_changed_or_replaced_photo_is_redone(photos: Path) -> None:
     backfill(f"{photos}/**")
     before = times(photos)
     (photos / "rose.jpg").write_bytes(photo(77))
@@ -70,7 +70,7 @@ def test_a_changed_photo_and_one_replaced_by_an_older_are_done_again_and_no_othe
     assert all(document_of(photos / name) for name in PHOTOS)
 
 
-def test_results_of_another_model_version_are_done_again_and_all_redoes_everything(photos: Path) -> None:
+def test_other_model_version_or_all_redoes(photos: Path) -> None:
     (photos.parent / "tiny.onnx").write_bytes(tiny_model())
     model = {"MODEL_PATH": str(photos.parent / "tiny.onnx")}
     assert backfill(f"{photos}/**", settings=model).counts["classified"] == 4
@@ -82,7 +82,7 @@ def test_results_of_another_model_version_are_done_again_and_all_redoes_everythi
     assert (run.counts["classified"], run.counts["faulty"], "done before" in run.counts) == (4, 1, False)
 
 
-def test_another_program_s_file_in_a_result_s_place_is_left_alone_and_told(photos: Path) -> None:
+def test_foreign_file_in_place_is_kept_and_counted(photos: Path) -> None:
     takeout = photos / "rose.jpg.json"
     takeout.write_text('{"title": "rose.jpg", "photoTakenTime": {"timestamp": "1716900000"}}')
     before = takeout.read_bytes()
@@ -118,7 +118,7 @@ def test_a_pattern_takes_what_it_names_and_no_more(photos: Path) -> None:
     }
 
 
-def test_a_folder_that_cannot_be_written_leaves_its_photos_to_do(photos: Path) -> None:
+def test_read_only_folder_leaves_photos_to_do(photos: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
     (photos / "trip").chmod(0o500)

@@ -23,7 +23,7 @@ def paired(names: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def test_a_result_is_found_behind_names_that_lie_between() -> None:
+def test_result_after_other_names_is_found() -> None:
     names = [
         "a",
         "a.jpg",
@@ -48,7 +48,7 @@ def test_a_result_is_found_behind_names_that_lie_between() -> None:
 
 
 @given(st.sets(st.text("a.-/é🌷j", min_size=1, max_size=5)), st.data())
-def test_whatever_the_names_each_image_finds_its_own_result_and_no_other(images: set[str], data: st.DataObject) -> None:
+def test_any_names_pair_image_with_its_result(images: set[str], data: st.DataObject) -> None:
     with_result = data.draw(st.sets(st.sampled_from(sorted(images)))) if images else set()
     expected = {name: f"{name}.json" if name in with_result else None for name in images}
     assert paired([*images, *(f"{name}.json" for name in with_result)]) == expected

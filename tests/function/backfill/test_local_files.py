@@ -40,7 +40,7 @@ def test_files_come_in_the_order_of_a_bucket(tmp_path: Path) -> None:
     assert listed(tmp_path, "", "/") == ["a-1.jpg", "a.jpg", "a/", "b.jpg", "é.jpg"]
 
 
-def test_hidden_files_links_to_folders_and_to_nothing_are_left_out(tmp_path: Path) -> None:
+def test_hidden_files_and_bad_links_are_skipped(tmp_path: Path) -> None:
     lay(tmp_path, ["a.jpg", ".a.jpg", ".cache/b.jpg", "c/.d.jpg", "c/e.jpg"])
     (tmp_path / "round").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "nothing.jpg").symlink_to(tmp_path / "gone.jpg")
@@ -66,7 +66,7 @@ def test_a_file_that_changed_is_another_generation(tmp_path: Path) -> None:
     assert store.look_up(found.address) is None
 
 
-def test_a_write_replaces_only_what_it_names_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_write_replaces_only_named_file(tmp_path: Path) -> None:
     store, address = files(tmp_path), FileAddress(str(tmp_path), "a.jpg.json")
     first = store.write(address, b"one", "application/json", expected=0)
     with pytest.raises(PreconditionFailedError):

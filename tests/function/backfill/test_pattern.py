@@ -39,7 +39,7 @@ def test_a_pattern_matches_what_a_shell_s_would(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", CASES)
-def test_what_matches_begins_with_the_prefix_and_lies_below_only_where_the_pattern_is_deep(pattern: str) -> None:
+def test_match_has_prefix_and_depth_of_pattern(pattern: str) -> None:
     made = Pattern(pattern)
     for name in CASES[pattern]:
         assert name.startswith(made.prefix)

@@ -31,7 +31,7 @@ def test_a_dry_run_counts_estimates_and_writes_nothing(bucket: storage.Bucket) -
     assert backfill(pattern, "--dry-run", "--all").counts["to do"] == 8
 
 
-def test_the_report_shows_the_summary_the_species_and_the_odd_images_without_any_other_file(photos: Path) -> None:
+def test_report_is_one_file_with_all_sections(photos: Path) -> None:
     (photos / "<b>&amp;.jpg").write_bytes(photo(3)[:500])
     page = photos.parent / "report.html"
     run = backfill(str(photos), "--report", str(page), settings={"REJECT_BELOW": "0"})
@@ -45,7 +45,7 @@ def test_the_report_shows_the_summary_the_species_and_the_odd_images_without_any
 
 
 @pytest.mark.parametrize("faulty", [False, True])
-def test_a_document_s_row_has_the_table_s_columns_and_can_be_sent(photos: Path, faulty: bool) -> None:
+def test_row_of_document_has_table_columns(photos: Path, faulty: bool) -> None:
     """As far as this machine goes: the rows are encoded as Beam sends them to its connector, which is Java's."""
     backfill(str(photos))
     image = photos / ("broken.jpg" if faulty else "rose.jpg")

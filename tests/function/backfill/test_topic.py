@@ -15,7 +15,7 @@ def run_with(pubsub: FailingPubSub, bucket: storage.Bucket) -> Run:
     return backfill(f"gs://{bucket.name}/**", settings=settings)
 
 
-def test_each_document_that_is_written_is_published_once_a_refused_call_is_made_again(bucket: storage.Bucket) -> None:
+def test_written_document_is_published_after_retry(bucket: storage.Bucket) -> None:
     images = [put(bucket, f"{number}.jpg", photo(number)) for number in range(6)]
     images.append(put(bucket, "broken.jpg", photo(9)[:900]))
     with FailingPubSub() as pubsub:
@@ -35,7 +35,7 @@ def test_each_document_that_is_written_is_published_once_a_refused_call_is_made_
             assert message.document["species"] == result_of(image)["species"]
 
 
-def test_what_pubsub_does_not_take_is_left_to_do_with_its_result_written(bucket: storage.Bucket) -> None:
+def test_unpublished_document_is_left_to_do(bucket: storage.Bucket) -> None:
     image = put(bucket, "0.jpg", photo(0))
     with FailingPubSub() as pubsub:  # where nobody made the topic
         run = run_with(pubsub, bucket)

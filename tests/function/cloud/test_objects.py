@@ -27,7 +27,7 @@ def test_an_address_is_read_back_from_its_uri(bucket: str, name: str) -> None:
 
 @settings(deadline=None)
 @given(st.one_of(TEXTS, TEXTS.map("gs://".__add__), st.builds("gs://{}/{}".format, BUCKETS, st.text(max_size=300))))
-def test_whatever_is_sent_is_an_address_that_reads_the_same_or_none(uri: str) -> None:
+def test_address_of_any_text_round_trips_or_fails(uri: str) -> None:
     address = ObjectAddress.parse(uri)
     if address is not None:
         assert address.uri == uri

@@ -131,9 +131,7 @@ class _Metadata(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_it_publishes_as_the_account_of_the_instance_and_renews_its_token(
-    failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_token_of_instance_is_renewed(failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch) -> None:
     name = new_topic(failing)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Metadata) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -39,7 +39,7 @@ def test_empty_base64_is_no_image(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("data", [TEXT, HTML, b"\0", b"%PDF-1.7\n", b"\x7fELF" + bytes(60), b"<svg></svg>"])
-def test_what_is_no_image_is_not_supported_whatever_it_is_called(client: FlaskClient, data: bytes) -> None:
+def test_file_without_image_bytes_is_unsupported(client: FlaskClient, data: bytes) -> None:
     replies = [
         post(client, data, "image/jpeg"),
         post(client, *multipart(part(data, filename="rose.jpg"))),
@@ -52,9 +52,7 @@ def test_what_is_no_image_is_not_supported_whatever_it_is_called(client: FlaskCl
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
-def test_a_truncated_image_is_undecodable_wherever_it_ends(
-    client: FlaskClient, flower: Image.Image, format: str
-) -> None:
+def test_image_truncated_anywhere_is_undecodable(client: FlaskClient, flower: Image.Image, format: str) -> None:
     whole = encode(flower, format)
     for share in range(1, 20):
         data = whole[: max(32, len(whole) * share // 24)]
@@ -71,7 +69,7 @@ def test_the_first_bytes_alone_are_no_image(client: FlaskClient, jpeg: bytes) ->
         assert_refused(post(client, jpeg[:length]), 422, "UNDECODABLE_IMAGE")
 
 
-def test_40_mib_are_too_large_in_every_form_announced_or_not(client: FlaskClient) -> None:
+def test_body_of_40_mib_is_too_large(client: FlaskClient) -> None:
     form, form_type = multipart(part(HUGE))
     envelope = b'{"image": {"content": "' + b"A" * (len(HUGE) * 4 // 3) + b'"}}'
     for body, content_type in ((HUGE, "image/jpeg"), (form, form_type), (envelope, "application/json")):
@@ -81,7 +79,7 @@ def test_40_mib_are_too_large_in_every_form_announced_or_not(client: FlaskClient
             assert reply.document["image"] is None
 
 
-def test_a_file_that_is_too_large_alone_is_refused_in_a_form_too(client: FlaskClient) -> None:
+def test_form_file_above_limit_is_too_large(client: FlaskClient) -> None:
     data = b"\xff\xd8\xff" + bytes(32 * 1024 * 1024)
     assert_refused(post(client, *multipart(part(data))), 413, "IMAGE_TOO_LARGE")
 
@@ -136,7 +134,7 @@ def test_broken_base64_is_malformed(client: FlaskClient, text: str) -> None:
     assert_refused(post(client, json_request(text), "application/json"), 400, "MALFORMED_REQUEST")
 
 
-def test_of_a_member_that_is_there_twice_the_last_counts(client: FlaskClient, jpeg: bytes) -> None:
+def test_json_member_given_twice_last_counts(client: FlaskClient, jpeg: bytes) -> None:
     text = json.loads(json_request(jpeg))["image"]["content"]
     body = f'{{"image": {{"content": "!", "content": "{text}"}}}}'.encode()
     assert post_json(client, body).status == 200
@@ -194,7 +192,7 @@ def test_a_form_has_100_parts_at_most(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "top", ["0", "-1", "1000", "abc", "1.5", "", "%D9%A3", "1" + "0" * 30, "%2B5", "5%20", "1e1", "%FF"]
 )
-def test_top_is_a_whole_number_up_to_the_number_of_classes(client: FlaskClient, jpeg: bytes, top: str) -> None:
+def test_top_outside_range_is_invalid(client: FlaskClient, jpeg: bytes, top: str) -> None:
     reply = post(client, jpeg, query=f"top={top}")
     assert_refused(reply, 400, "INVALID_PARAMETER")
     classes = len(ask(client, "GET", "/species").document["species"])
@@ -240,7 +238,7 @@ def test_an_image_cannot_be_sent_elsewhere(client: FlaskClient, jpeg: bytes) -> 
         assert "POST" not in reply.headers["Allow"]
 
 
-def test_a_body_that_ends_before_its_announced_length_is_the_sender_s_fault(client: FlaskClient, jpeg: bytes) -> None:
+def test_body_shorter_than_length_is_malformed(client: FlaskClient, jpeg: bytes) -> None:
     environ = {"CONTENT_LENGTH": str(len(jpeg) + 100)}
     for method, path, expected in (("POST", "/", (400, 422)), ("GET", "/health", (200,))):
         stream = io.BytesIO(jpeg[: len(jpeg) // 2])

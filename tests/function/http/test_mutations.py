@@ -81,9 +81,7 @@ def test_a_damaged_image_is_answered_by_the_contract(client: FlaskClient, format
 
 @MODEST
 @given(head=st.sampled_from(FORMATS), tail=st.sampled_from(FORMATS), at=st.floats(0, 1), start=st.floats(0, 1))
-def test_two_images_spliced_are_answered_by_the_contract(
-    client: FlaskClient, head: str, tail: str, at: float, start: float
-) -> None:
+def test_spliced_images_keep_contract(client: FlaskClient, head: str, tail: str, at: float, start: float) -> None:
     one, other = picture(head), picture(tail)
     reply = answered(client, one[: int(len(one) * at)] + other[int(len(other) * start) :])
     assert reply.reason in ("", "EMPTY_IMAGE", "IMAGE_TOO_LARGE", "UNSUPPORTED_FORMAT", "UNDECODABLE_IMAGE")
@@ -98,7 +96,7 @@ def test_a_damaged_form_is_answered_by_the_contract(client: FlaskClient, edits: 
 
 @MODEST
 @given(edits=EDITS)
-def test_a_damaged_form_s_content_type_is_answered_by_the_contract(client: FlaskClient, edits: list[Edit]) -> None:
+def test_damaged_form_type_keeps_contract(client: FlaskClient, edits: list[Edit]) -> None:
     body, content_type = multipart(part(picture("PNG")))
     answered(client, body, "m" + edited(content_type[1:].encode(), edits).decode("latin-1").translate({10: "", 13: ""}))
 

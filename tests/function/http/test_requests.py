@@ -45,9 +45,7 @@ def predictions(reply: Reply) -> list[dict[str, object]]:
         "text/plain; charset=utf-8",
     ],
 )
-def test_an_image_as_the_body_is_classified_whatever_its_content_type(
-    client: FlaskClient, jpeg: bytes, content_type: str | None
-) -> None:
+def test_image_body_of_any_type_is_classified(client: FlaskClient, jpeg: bytes, content_type: str | None) -> None:
     reply = post(client, jpeg, content_type)
     assert reply.status == 200
     assert reply.document["image"] == {
@@ -71,14 +69,14 @@ def test_every_format_of_the_contract_is_classified(client: FlaskClient, flower:
     assert (reply.document["image"]["format"], reply.document["image"]["width"]) == (format, 320)
 
 
-def test_width_and_height_are_those_of_the_upright_picture(client: FlaskClient, flower: Image.Image) -> None:
+def test_rotated_image_has_upright_size(client: FlaskClient, flower: Image.Image) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     reply = post(client, encode(flower, "JPEG", exif=exif))
     assert (reply.document["image"]["width"], reply.document["image"]["height"]) == (240, 320)
 
 
-def test_all_forms_of_request_give_one_image_the_same_predictions(client: FlaskClient, jpeg: bytes) -> None:
+def test_request_forms_give_same_predictions(client: FlaskClient, jpeg: bytes) -> None:
     replies = [
         post(client, jpeg),
         post_unannounced(client, jpeg),
@@ -93,7 +91,7 @@ def test_all_forms_of_request_give_one_image_the_same_predictions(client: FlaskC
     assert {reply.document["image"]["sha256"] for reply in replies} == {digest(jpeg)}
 
 
-def test_several_parts_are_answered_in_their_order_and_a_broken_one_spoils_no_other(client: FlaskClient) -> None:
+def test_several_parts_with_broken_one_keep_order(client: FlaskClient) -> None:
     images = [encode(draw_flower(width, 100), "PNG") for width in (101, 102, 103)]
     broken = images[1][:-60]
     comment = part(b"my garden", name="comment", filename=None)
@@ -108,7 +106,7 @@ def test_several_parts_are_answered_in_their_order_and_a_broken_one_spoils_no_ot
     assert [results[index]["image"]["width"] for index in (0, 4)] == [101, 103]
 
 
-def test_a_form_may_hold_other_files_and_fields_beside_one_image(client: FlaskClient, jpeg: bytes) -> None:
+def test_form_with_other_fields_is_classified(client: FlaskClient, jpeg: bytes) -> None:
     others = [part(b"x", name="photo"), part(b"y", name="image", filename=None)]
     reply = post(client, *multipart(*others, part(jpeg)))
     assert reply.status == 200
@@ -121,7 +119,7 @@ def test_unknown_members_of_the_json_are_no_fault(client: FlaskClient, jpeg: byt
     assert post(client, json.dumps(request).encode(), "application/json").status == 200
 
 
-def test_json_in_utf16_and_with_a_byte_order_mark_is_understood(client: FlaskClient, jpeg: bytes) -> None:
+def test_json_in_utf16_or_with_bom_is_read(client: FlaskClient, jpeg: bytes) -> None:
     text = json_request(jpeg).decode()
     for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-32"):
         assert post(client, text.encode(encoding), "application/json").status == 200
@@ -149,7 +147,7 @@ def test_lang_names_the_predictions_in_that_language(client: FlaskClient, jpeg: 
     assert any(name["en"] != name["es"] for name in names.values())
 
 
-def test_settings_give_the_defaults_and_the_openapi_document_tells_them(jpeg: bytes) -> None:
+def test_settings_set_defaults_and_openapi(jpeg: bytes) -> None:
     client = client_with(top_k=2, default_language="es")
     reply = post(client, jpeg)
     assert len(predictions(reply)) == 2
@@ -162,9 +160,7 @@ def test_settings_give_the_defaults_and_the_openapi_document_tells_them(jpeg: by
 
 @pytest.mark.bundled_model
 @pytest.mark.parametrize(("reject_below", "identified"), [(0.0, True), (1.0, False)])
-def test_below_the_threshold_no_species_is_identified_but_the_nearest_are_told(
-    jpeg: bytes, reject_below: float, identified: bool
-) -> None:
+def test_result_below_threshold_lists_nearest(jpeg: bytes, reject_below: float, identified: bool) -> None:
     client = client_with(reject_below=reject_below)
     reply = post(client, jpeg)
     assert (reply.status, reply.document["identified"], len(predictions(reply))) == (200, identified, 5)
@@ -172,7 +168,7 @@ def test_below_the_threshold_no_species_is_identified_but_the_nearest_are_told(
         assert reply.document["species"] in ask(client, "GET", "/species").document["species"]
 
 
-def test_health_names_the_model_by_the_digest_of_its_file(client: FlaskClient) -> None:
+def test_health_shows_digest_of_model_file(client: FlaskClient) -> None:
     reply = ask(client, "GET", "/health")
     assert (reply.status, reply.document["status"]) == (200, "ok")
     assert reply.document["model"]["sha256"] == digest(BUNDLED_MODEL.read_bytes())
@@ -188,7 +184,7 @@ def test_species_are_told_once_each(client: FlaskClient) -> None:
     assert len(labels) == len(set(labels)) > 1
 
 
-def test_the_root_describes_the_service_and_its_paths_answer(client: FlaskClient) -> None:
+def test_root_lists_paths_that_answer(client: FlaskClient) -> None:
     document = ask(client, "GET", "/").document
     assert {"/", "/health", "/species", "/openapi.json"} == set(document["paths"])
     assert [ask(client, "GET", path).status for path in document["paths"]] == [200] * 4
@@ -212,7 +208,7 @@ def test_server_timing_tells_what_the_result_tells(client: FlaskClient, jpeg: by
         assert float(timings["total"]) + 0.2 >= float(timings["decode"]) + float(timings["inference"])
 
 
-def test_an_image_of_exactly_the_most_bytes_is_taken_in_every_form(flower: Image.Image) -> None:
+def test_image_of_max_bytes_is_classified(flower: Image.Image) -> None:
     data = encode(flower, "JPEG")
     client = client_with(max_image_bytes=len(data))
     assert post(client, data).status == post_unannounced(client, data).status == 200

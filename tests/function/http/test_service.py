@@ -55,7 +55,7 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any
     logger.handlers = handlers
 
 
-def test_the_openapi_document_is_valid_and_says_who_may_use_it(client: FlaskClient) -> None:
+def test_openapi_is_valid_and_licensed(client: FlaskClient) -> None:
     document = ask(client, "GET", "/openapi.json").document
     validate(document)
     assert document["openapi"].startswith("3.1")
@@ -63,7 +63,7 @@ def test_the_openapi_document_is_valid_and_says_who_may_use_it(client: FlaskClie
     assert set(document["paths"]) == {*PATHS, "/v1/models/{name}", "/v1/models/{name}:predict"}
 
 
-def test_every_operation_has_an_identifier_of_its_own_and_a_summary(client: FlaskClient) -> None:
+def test_openapi_operations_have_id_and_summary(client: FlaskClient) -> None:
     document = ask(client, "GET", "/openapi.json").document
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     identifiers = [operation["operationId"] for operation in operations]
@@ -71,7 +71,7 @@ def test_every_operation_has_an_identifier_of_its_own_and_a_summary(client: Flas
     assert all(operation["summary"] and operation["tags"] for operation in operations)
 
 
-def test_every_example_in_the_openapi_document_is_by_its_schema(client: FlaskClient) -> None:
+def test_openapi_examples_match_schemas(client: FlaskClient) -> None:
     contract = Contract(ask(client, "GET", "/openapi.json").document)
     checked = 0
     for media in members(contract.document, "application/json"):
@@ -95,7 +95,7 @@ def test_every_reason_of_the_contract_has_an_example(client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_options_lists_the_methods_that_work_and_says_nothing_of_origins(client: FlaskClient, path: str) -> None:
+def test_options_without_cors_lists_methods(client: FlaskClient, path: str) -> None:
     reply = ask(client, "OPTIONS", path, headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"})
     assert reply.status == 204
     allowed = set(reply.headers["Allow"].split(", "))
@@ -104,7 +104,7 @@ def test_options_lists_the_methods_that_work_and_says_nothing_of_origins(client:
 
 
 @pytest.mark.parametrize("origin", ["*", ORIGIN])
-def test_with_cors_a_web_app_may_send_a_picture_and_read_the_answer(jpeg: bytes, origin: str) -> None:
+def test_cors_web_app_may_post_and_read(jpeg: bytes, origin: str) -> None:
     client = client_with(cors_allow_origin=origin)
     preflight = ask(client, "OPTIONS", "/", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"})
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"].split(", ")
@@ -171,7 +171,7 @@ def overloaded() -> tuple[FlaskClient, PixelBudget]:
     return client_of(HttpFunction(classifier, settings, Cloud(no_storage))), budget
 
 
-def test_overload_is_answered_with_retry_after_and_is_over_when_pixels_are_free(jpeg: bytes) -> None:
+def test_overload_gets_retry_after_then_recovers(jpeg: bytes) -> None:
     client, budget = overloaded()
     with budget.reserve(budget.total):
         reply = post(client, jpeg)
@@ -183,9 +183,7 @@ def test_overload_is_answered_with_retry_after_and_is_over_when_pixels_are_free(
     assert post(client, jpeg).status == 200
 
 
-def test_a_fault_inside_is_logged_and_the_answer_keeps_it_to_itself(
-    jpeg: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_internal_error_is_logged_not_answered(jpeg: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     settings = Settings()
     classifier = Classifier(settings)
     client = client_of(HttpFunction(classifier, settings, Cloud(no_storage)))

@@ -52,7 +52,7 @@ class MeddledStorage(Storage):
         return super().read(stored, most)
 
 
-def test_an_object_of_an_allowed_bucket_is_classified_as_its_bytes_are(
+def test_object_in_allowed_bucket_is_classified(
     bucket: storage.Bucket, jpeg: bytes, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALLOWED_BUCKETS", f"some-other-bucket, {bucket.name}")
@@ -103,7 +103,7 @@ def test_an_object_that_is_not_there_is_not_found(bucket: storage.Bucket, jpeg: 
         assert uri in reply.document["error"]["message"]
 
 
-def test_an_object_of_too_many_bytes_is_refused_without_being_read(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_object_above_limit_is_refused_unread(bucket: storage.Bucket, jpeg: bytes) -> None:
     reads: list[object] = []
     client = reading(bucket.name, lambda: MeddledStorage(reads.append), max_image_bytes=len(jpeg))
     uri = put(bucket, "large.jpg", jpeg + b"\0")
@@ -116,7 +116,7 @@ def test_an_object_of_too_many_bytes_is_refused_without_being_read(bucket: stora
 
 
 @pytest.mark.parametrize("unpacked", [MEBIBYTE, MEBIBYTE + 1])
-def test_an_object_that_unpacks_to_too_many_bytes_is_refused(bucket: storage.Bucket, unpacked: int) -> None:
+def test_object_unpacking_above_limit_is_refused(bucket: storage.Bucket, unpacked: int) -> None:
     data = encode(draw_flower(), "BMP").ljust(unpacked, b"\0")
     uri = put(bucket, "bomb.bmp", gzip.compress(data), "image/bmp", encoding="gzip")
     reply = ask_for(reading(bucket.name, max_image_bytes=MEBIBYTE), uri)
@@ -136,7 +136,7 @@ def test_an_object_that_unpacks_to_too_many_bytes_is_refused(bucket: storage.Buc
         pytest.param(b"", 400, "EMPTY_IMAGE", id="empty"),
     ],
 )
-def test_a_faulty_image_is_refused_as_its_bytes_would_be(
+def test_invalid_object_gets_error_of_its_bytes(
     bucket: storage.Bucket, client: FlaskClient, data: bytes, status: int, reason: str
 ) -> None:
     uri = put(bucket, "rose.jpg", data)
@@ -171,9 +171,7 @@ def test_an_object_is_found_by_its_name_as_it_is(bucket: storage.Bucket, jpeg: b
 
 
 @pytest.mark.parametrize("change", ["overwritten", "deleted"])
-def test_an_object_that_changes_before_it_is_read_is_not_found(
-    bucket: storage.Bucket, jpeg: bytes, change: str
-) -> None:
+def test_object_changed_before_read_is_not_found(bucket: storage.Bucket, jpeg: bytes, change: str) -> None:
     uri = put(bucket, "rose.jpg", jpeg)
     generation = generation_of(bucket, "rose.jpg")
 
@@ -191,7 +189,7 @@ def test_an_object_that_changes_before_it_is_read_is_not_found(
 
 
 @pytest.mark.parametrize("when", ["look-up", "read"])
-def test_while_storage_is_out_of_reach_the_answer_is_to_come_back_later(
+def test_storage_unavailable_gets_503(
     bucket: storage.Bucket, jpeg: bytes, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     uri = put(bucket, "rose.jpg", jpeg)
@@ -209,9 +207,7 @@ def test_while_storage_is_out_of_reach_the_answer_is_to_come_back_later(
     assert ask_for(reading(bucket.name), uri).status == 200
 
 
-def test_without_credentials_the_answer_is_to_come_back_later(
-    bucket: storage.Bucket, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_credentials_get_503(bucket: storage.Bucket, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = put(bucket, "rose.jpg", jpeg)
     client = reading(bucket.name)
     with monkeypatch.context() as outage:
@@ -233,7 +229,7 @@ print([(step().status_code, "google.cloud.storage" in sys.modules) for step in s
 """
 
 
-def test_storage_is_imported_by_the_first_request_that_needs_it(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_storage_is_imported_on_first_use(bucket: storage.Bucket, jpeg: bytes) -> None:
     command = [sys.executable, "-c", STEPS, str(MAIN), put(bucket, "rose.jpg", jpeg)]
     environment = {**os.environ, "ALLOWED_BUCKETS": bucket.name}
     run = subprocess.run(command, input=jpeg, env=environment, capture_output=True, check=True, timeout=60)

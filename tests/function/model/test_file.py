@@ -95,7 +95,7 @@ def started(model_path: str, port: int) -> Iterator["subprocess.Popen[str]"]:
             server.terminate()
 
 
-def test_a_server_names_the_objects_version_in_health_and_in_results(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_model_in_bucket_shows_its_version(bucket: storage.Bucket, jpeg: bytes) -> None:
     data, port = tiny_model(), free_port()
     expected = {"name": "tiny", "version": "1.2.3", "sha256": hashlib.sha256(data).hexdigest()}
     with started(upload(bucket, data).uri, port) as server:
@@ -132,7 +132,7 @@ def test_the_bundled_model_needs_no_storage(storage_server: EmulatedStorage) -> 
     assert Settings().model_path == BUNDLED_MODEL
 
 
-def test_a_model_of_few_classes_needs_no_setting_but_a_wrong_one_is_refused(tmp_path: Path) -> None:
+def test_top_k_above_few_classes_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny_model())
     assert Classifier(Settings(model_path=file)).default_top == 3

@@ -58,9 +58,7 @@ def tiny(tmp_path: Path) -> FlaskClient:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(600, 300), (300, 600)], ids=["wide", "high"])
-def test_the_evidence_lies_where_the_thing_is_however_the_photo_is_turned(
-    tiny: FlaskClient, size: tuple[int, int], orientation: int
-) -> None:
+def test_heatmap_follows_rotated_photo(tiny: FlaskClient, size: tuple[int, int], orientation: int) -> None:
     width, height = size
     picture = Image.new("RGB", size)
     picture.paste("red", (width // 2 - 80, height // 2 - 100, width // 2 - 20, height // 2 - 20))
@@ -81,9 +79,7 @@ def test_the_evidence_lies_where_the_thing_is_however_the_photo_is_turned(
 @pytest.mark.bundled_model
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 @pytest.mark.parametrize("orientation", [1, 6, 7])
-def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
-    client: FlaskClient, photos: list[Path], side: str, orientation: int
-) -> None:
+def test_heatmap_lies_on_side_of_flower(client: FlaskClient, photos: list[Path], side: str, orientation: int) -> None:
     flower = Image.open(photos[53]).convert("RGB")  # a sunflower
     place = {"left": (0, 112), "right": (224, 112), "top": (112, 0), "bottom": (112, 224)}[side]
     picture = Image.new("RGB", (448, 448), (40, 90, 40))
@@ -98,7 +94,7 @@ def test_with_a_flower_on_one_side_the_mass_of_its_map_lies_there(
 
 
 @pytest.mark.bundled_model
-def test_the_maps_of_an_answer_are_those_whose_means_are_the_logits(client: FlaskClient, jpeg: bytes) -> None:
+def test_heatmap_means_are_logits(client: FlaskClient, jpeg: bytes) -> None:
     model = Model.load(BUNDLED_MODEL)
     reply = post(client, jpeg, query=f"heatmap=1&top={len(model.card.labels)}")
 
@@ -116,7 +112,7 @@ def test_the_maps_of_an_answer_are_those_whose_means_are_the_logits(client: Flas
         assert values.max() == (1 if raw.max() > 0 else 0)
 
 
-def test_evidence_against_a_class_is_none_for_it_and_the_strongest_for_it_is_1() -> None:
+def test_heatmap_values_span_0_to_1() -> None:
     found = heatmap(np.array([[-4, 0, 1], [2, 8, -0.5]], np.float32), (10, 20.26, 40, 60))
     assert (found["width"], found["height"]) == (3, 2)
     assert found["values"] == [0, 0, 0.125, 0.25, 1, 0]
@@ -124,7 +120,7 @@ def test_evidence_against_a_class_is_none_for_it_and_the_strongest_for_it_is_1()
 
 
 @pytest.mark.parametrize("value", [-3, 0])
-def test_a_class_that_nothing_speaks_for_has_an_empty_map(value: float) -> None:
+def test_heatmap_without_evidence_is_empty(value: float) -> None:
     assert heatmap(np.full((2, 2), value, np.float32), WHOLE)["values"] == [0, 0, 0, 0]
 
 
@@ -147,7 +143,7 @@ def test_every_image_of_a_form_gets_its_own(tiny: FlaskClient) -> None:
     assert areas == [56.2, 112.5]
 
 
-def test_a_model_without_class_maps_says_why_there_are_none(tmp_path: Path, jpeg: bytes) -> None:
+def test_heatmap_of_model_without_maps_is_absent(tmp_path: Path, jpeg: bytes) -> None:
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny_model(with_maps=False))
     client = client_with(model_path=file, top_k=3)
@@ -161,7 +157,7 @@ def test_a_model_without_class_maps_says_why_there_are_none(tmp_path: Path, jpeg
 
 
 @pytest.mark.bundled_model
-def test_the_archive_keeps_the_result_as_it_is_without_them(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_archive_keeps_result_without_heatmaps(bucket: storage.Bucket, jpeg: bytes) -> None:
     settings = Settings(archive_bucket=bucket.name)
     client = client_of(HttpFunction(Classifier(settings), settings, Cloud()))
     asked = post(client, jpeg, query="heatmap=1").document

@@ -30,7 +30,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_a_loaded_model_leaves_no_thread_and_answers_after_a_fork() -> None:
+def test_loaded_model_answers_after_fork() -> None:
     run = subprocess.run(
         [sys.executable, "-c", START], cwd=MAIN.parent, capture_output=True, text=True, timeout=60, check=False
     )
@@ -44,7 +44,7 @@ def test_a_missing_model_is_told_where_it_is_waited_for(tmp_path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("model")]
 
 
-def test_the_start_leaves_the_garbage_collector_as_it_was() -> None:
+def test_startup_restores_garbage_collector() -> None:
     script = "import main, gc; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
     app = f"from functions_framework import create_app; create_app('classify_http', '{MAIN}'); "
     run = subprocess.run(

@@ -52,7 +52,7 @@ def test_the_best_come_first_with_their_labels() -> None:
     assert [candidate.confidence for candidate in best] == pytest.approx([4 / 7, 2 / 7])
 
 
-def test_the_confidences_are_those_among_all_classes_not_among_the_best() -> None:
+def test_confidence_is_among_all_classes() -> None:
     (best,) = top_candidates(ONE_TWO_FOUR, ("a", "b", "c"), 1.0, 1)
     assert best.confidence == pytest.approx(4 / 7)
 
@@ -72,7 +72,7 @@ def test_as_many_come_as_were_asked_for(count: int) -> None:
     assert [candidate.label for candidate in best] == ["c", "b", "a"][:count]
 
 
-def test_candidates_hold_plain_numbers_that_json_can_write() -> None:
+def test_candidates_are_json_numbers() -> None:
     (best,) = top_candidates(np.array([0.5], np.float32), ("a",), 1.0, 1)
     assert best == Candidate(0, "a", 1.0)
     assert (type(best.class_index), type(best.confidence)) == (int, float)

@@ -65,7 +65,7 @@ def test_a_model_from_elsewhere_answers(tmp_path: Path, size: tuple[int | str, .
     assert (maps == pixels).all()
 
 
-def test_a_model_without_class_maps_answers_without_them(tmp_path: Path) -> None:
+def test_model_without_maps_answers(tmp_path: Path) -> None:
     logits, maps = load(tmp_path, tiny_model(with_maps=False)).run(np.full((1, 8, 6, 3), 7, np.uint8))
     assert logits.tolist() == [[7, 7, 7]]
     assert maps is None
@@ -138,7 +138,7 @@ def test_metadata_that_is_missing_is_named(tmp_path: Path, key: str) -> None:
         ("accuracy", "[]"),
     ],
 )
-def test_metadata_that_is_not_by_the_contract_is_refused(tmp_path: Path, key: str, value: str) -> None:
+def test_metadata_outside_contract_is_refused(tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(ModelError, match="metadata"):
         load(tmp_path, tiny_model(with_metadata(**{key: value})))
 
@@ -158,7 +158,7 @@ def test_metadata_that_is_not_by_the_contract_is_refused(tmp_path: Path, key: st
         pytest.param(tiny_model(size=(8, 6, 1)), "input", id="too-many-dimensions"),
     ],
 )
-def test_inputs_and_outputs_that_are_not_by_the_contract_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_graph_outside_contract_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         load(tmp_path, data)
 
@@ -182,13 +182,13 @@ def test_logits_are_the_means_of_the_class_maps(bundled: Model, noise: Pixels) -
     assert maps.mean(axis=(1, 2)) == pytest.approx(logits, abs=1e-3 * float(np.abs(maps).max()))
 
 
-def test_an_image_gets_the_same_answer_alone_and_among_others(bundled: Model, noise: Pixels) -> None:
+def test_image_in_batch_gets_same_answer(bundled: Model, noise: Pixels) -> None:
     together = bundled.run(noise[:3]).logits
     alone = [bundled.run(noise[index : index + 1]).logits[0] for index in range(3)]
     assert together == pytest.approx(np.array(alone), abs=1e-4)
 
 
-def test_many_threads_get_the_very_answers_that_one_gets(bundled: Model, noise: Pixels) -> None:
+def test_concurrent_threads_get_same_answers(bundled: Model, noise: Pixels) -> None:
     alone = [bundled.run(image[np.newaxis]).logits for image in noise]
 
     def run(thread: int) -> bool:
@@ -237,9 +237,9 @@ def exit_codes_of_children(leave: str) -> str:
         run.communicate()
 
 
-def test_a_model_loaded_before_a_fork_answers_in_the_children() -> None:
+def test_model_loaded_before_fork_answers_in_child() -> None:
     assert exit_codes_of_children("at-once") == "[0, 0] True"
 
 
-def test_a_child_forked_after_the_model_was_loaded_ends_in_order() -> None:
+def test_child_forked_after_loading_exits() -> None:
     assert exit_codes_of_children("orderly") == "[0, 0] True"

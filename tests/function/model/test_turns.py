@@ -32,9 +32,7 @@ class _Watched:
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_no_more_inferences_are_done_at_once_than_there_are_processors(
-    monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
+def test_inferences_at_once_are_limited_to_cpus(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(at_once)), raising=False)
     monkeypatch.delenv("WORKERS", raising=False)
     model = Model.load(BUNDLED_MODEL)
@@ -56,7 +54,7 @@ def test_no_more_inferences_are_done_at_once_than_there_are_processors(
         (2, "8", 1),
     ],
 )
-def test_a_process_infers_as_much_at_once_as_it_has_processors_for(
+def test_inferences_at_once_match_cpus(
     monkeypatch: pytest.MonkeyPatch, processors: int, workers: str | None, expected: int
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)), raising=False)

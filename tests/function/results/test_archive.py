@@ -50,7 +50,7 @@ def test_a_photo_is_kept_with_its_result_beside_it(bucket: storage.Bucket, forma
     }
 
 
-def test_every_part_and_form_of_request_is_kept_but_no_faulty_one(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_archive_keeps_valid_photos_of_all_forms(bucket: storage.Bucket, jpeg: bytes) -> None:
     client = client_of_storage(archive_bucket=bucket.name)
     several = post(client, *multipart(part(new_photo()), part(b"no image"), part(jpeg[:1000]), part(new_photo())))
     answers = [several.document["results"][0], several.document["results"][3]]
@@ -68,7 +68,7 @@ def test_the_result_has_the_suffix_that_is_set(bucket: storage.Bucket, jpeg: byt
     until(lambda: kept(bucket) == {path_of(answer), f"{path_of(answer)}.species.json"})
 
 
-def test_the_same_photo_is_kept_once_however_often_it_is_sent(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_archive_keeps_repeated_photo_once(bucket: storage.Bucket, jpeg: bytes) -> None:
     clients = [client_of_storage(archive_bucket=bucket.name) for _ in range(2)]  # as two instances would
     with ThreadPoolExecutor(20) as pool:
         replies = list(pool.map(lambda index: post(clients[index % 2], jpeg), range(20)))
@@ -93,7 +93,7 @@ class StorageThatFailsResults(Storage):
         return super().write(address, *arguments, **options)
 
 
-def test_a_photo_whose_result_got_lost_gets_it_when_it_is_sent_again(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_archive_restores_lost_result(bucket: storage.Bucket, jpeg: bytes) -> None:
     photo = path_of(post(client_of_storage(StorageThatFailsResults, archive_bucket=bucket.name), jpeg).document)
     until(lambda: kept(bucket) == {photo})
     generation = bucket.get_blob(photo).generation
@@ -104,7 +104,7 @@ def test_a_photo_whose_result_got_lost_gets_it_when_it_is_sent_again(bucket: sto
     assert document["classified_at"] == answer["classified_at"]
 
 
-def test_a_photo_that_lies_in_a_bucket_is_not_kept_again(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_archive_skips_photo_in_bucket(bucket: storage.Bucket, jpeg: bytes) -> None:
     client = client_of_storage(archive_bucket=bucket.name, allowed_buckets=(bucket.name,))
     assert ask_for(client, put(bucket, "rose.jpg", jpeg)).status == 200
     assert settle(client, bucket) == {"rose.jpg"}

@@ -40,9 +40,7 @@ def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> 
         until(lambda: kept(bucket) == with_results(*(answer.document for answer in answers)))
 
 
-def test_photos_beyond_the_room_are_answered_but_not_kept(
-    bucket: storage.Bucket, warnings: pytest.LogCaptureFixture
-) -> None:
+def test_archive_overflow_is_answered_not_kept(bucket: storage.Bucket, warnings: pytest.LogCaptureFixture) -> None:
     photos = sorted((new_photo() for _ in range(4)), key=len)
     with held_storage() as held:
         client = client_of_storage(lambda: held, archive_bucket=bucket.name, max_image_bytes=len(photos[-1]))
@@ -59,9 +57,7 @@ def test_photos_beyond_the_room_are_answered_but_not_kept(
     assert len(warnings.records) == 1
 
 
-def test_a_missing_bucket_is_a_warning_and_takes_no_room(
-    storage_server: object, warnings: pytest.LogCaptureFixture
-) -> None:
+def test_archive_without_bucket_warns(storage_server: object, warnings: pytest.LogCaptureFixture) -> None:
     name, photo = f"garden-{uuid.uuid4().hex[:12]}", new_photo()
     client = client_of_storage(archive_bucket=name, max_image_bytes=len(photo))
     for count in range(1, 5):  # more than there is room for at once
@@ -82,7 +78,7 @@ class ReopenedStorage:
         return getattr(Storage(), name)
 
 
-def test_storage_out_of_reach_is_a_warning_and_the_next_photo_is_tried(
+def test_archive_unavailable_warns_then_retries(
     bucket: storage.Bucket, warnings: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = client_of_storage(lambda: cast(Storage, ReopenedStorage()), archive_bucket=bucket.name)
@@ -114,9 +110,7 @@ def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]
         server.kill()
 
 
-def test_what_waits_when_the_instance_is_told_to_end_is_stored_before_it_does(
-    bucket: storage.Bucket, tmp_path: Path
-) -> None:
+def test_archive_stores_waiting_photos_at_shutdown(bucket: storage.Bucket, tmp_path: Path) -> None:
     photos = [new_photo() for _ in range(4)]
     answers = [post(client_of_storage(), photo).document for photo in photos]
     with server(bucket.name, tmp_path / "log") as (instance, port):

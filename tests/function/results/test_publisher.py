@@ -70,9 +70,7 @@ def test_heat_maps_are_left_out(client: FlaskClient, failing: FailingPubSub, jpe
     assert settled(failing, 1) == [answer]
 
 
-def test_each_image_of_a_request_is_published_and_each_refusal_of_one(
-    client: FlaskClient, failing: FailingPubSub, jpeg: bytes
-) -> None:
+def test_each_image_of_request_is_published(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
     answer = post(client, *multipart(part(jpeg), part(b"no image"), part(jpeg[:1000]))).document
     assert sorted(map(str, settled(failing, 3))) == sorted(map(str, answer["results"]))
     refused = post(client, b"no image").document
@@ -106,7 +104,7 @@ def test_a_fault_of_the_surroundings_is_not_published(
     assert settled(failing, 1) == [last]
 
 
-def test_an_image_in_a_bucket_is_published_with_its_address(
+def test_image_in_bucket_is_published_with_uri(
     classifier: Classifier, bucket: storage.Bucket, failing: FailingPubSub, jpeg: bytes
 ) -> None:
     client = publishing(classifier, failing, allowed_buckets=(bucket.name,))
@@ -118,7 +116,7 @@ def test_an_image_in_a_bucket_is_published_with_its_address(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.LOST_ANSWER])
-def test_an_answer_does_not_change_when_publishing_fails(
+def test_failed_publish_leaves_answer_unchanged(
     client: FlaskClient, failing: FailingPubSub, jpeg: bytes, fault: Fault, warnings: pytest.LogCaptureFixture
 ) -> None:
     failing.fail(fault, lasting=True)
@@ -141,7 +139,7 @@ def test_no_answer_waits_for_a_topic_that_stands_still(client: FlaskClient, fail
     assert failing.published(TOPIC) == []
 
 
-def test_documents_beyond_the_room_are_answered_but_not_published(
+def test_publish_overflow_is_answered_not_sent(
     classifier: Classifier,
     failing: FailingPubSub,
     warnings: pytest.LogCaptureFixture,
@@ -160,9 +158,7 @@ def test_documents_beyond_the_room_are_answered_but_not_published(
     until(lambda: post(client, new_photo()).status == 200 and len(failing.published(TOPIC)) > 1)  # there is room again
 
 
-def test_what_waits_when_the_instance_is_told_to_end_is_published_before_it_does(
-    failing: FailingPubSub, tmp_path: Path
-) -> None:
+def test_waiting_documents_are_sent_at_shutdown(failing: FailingPubSub, tmp_path: Path) -> None:
     failing.create(TOPIC)
     port = free_port()
     environment = surroundings(RESULT_TOPIC=TOPIC, PUBSUB_EMULATOR_HOST=failing.host)
@@ -197,7 +193,7 @@ assert client.post("/", data=base64.b64decode(sys.stdin.read())).status_code == 
 @pytest.mark.parametrize(
     ("topic", "afterwards"), [("", []), (TOPIC, ["google.auth.transport", "requests", "flowers.cloud.pubsub"])]
 )
-def test_only_publishing_pays_for_its_imports_and_the_start_never_does(
+def test_publisher_is_imported_on_first_use(
     failing: FailingPubSub, jpeg: bytes, topic: str, afterwards: list[str]
 ) -> None:
     failing.create(TOPIC)

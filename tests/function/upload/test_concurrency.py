@@ -32,9 +32,7 @@ def server(proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-def test_of_50_deliveries_of_one_event_at_once_one_writes(
-    server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket
-) -> None:
+def test_concurrent_deliveries_write_once(server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket) -> None:
     rose = put(bucket, "rose.jpg", photo(1))
     proxy.delay(0.05)
     before = proxy.counts[Call.READ]
@@ -53,7 +51,7 @@ def test_of_50_deliveries_of_one_event_at_once_one_writes(
 
 
 @pytest.mark.parametrize("overtaken", [Fault.STALLED, Fault.STALLED_ANSWER])
-def test_a_new_generation_that_overtakes_the_old_one_s_write_stays(
+def test_newer_generation_overtaking_write_stays(
     server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket, overtaken: Fault
 ) -> None:
     name = f"overtaken-{overtaken.name}.jpg"
@@ -70,7 +68,7 @@ def test_a_new_generation_that_overtakes_the_old_one_s_write_stays(
     assert len(proxy.written(name)) == (1 if overtaken is Fault.STALLED else 2)
 
 
-def test_generations_interleaved_end_with_the_newest_and_never_step_back(
+def test_interleaved_generations_end_with_newest(
     server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket
 ) -> None:
     proxy.delay(0.03)

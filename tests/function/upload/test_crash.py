@@ -16,7 +16,7 @@ IMAGES = 40
 
 
 @pytest.mark.parametrize("killed_after", [2, 25])
-def test_after_a_kill_amid_a_burst_each_image_has_one_right_result(
+def test_kill_in_burst_leaves_one_result_each(
     storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path, killed_after: int
 ) -> None:
     files = {f"photo-{number}.jpg": photo(number) for number in range(IMAGES)}

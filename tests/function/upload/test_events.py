@@ -124,7 +124,7 @@ def test_a_skipped_object_is_left_alone(cloud: UploadCloud, jpeg: bytes) -> None
     ],
 )
 @pytest.mark.parametrize("is_image", [True, False])
-def test_what_claims_to_be_an_image_or_claims_nothing_is_sniffed(
+def test_object_of_image_or_no_type_is_sniffed(
     cloud: UploadCloud, bucket: storage.Bucket, jpeg: bytes, content_type: str | None, is_image: bool
 ) -> None:
     blob = put(bucket, "photo", jpeg if is_image else b"Una rosa es una rosa.")
@@ -162,9 +162,7 @@ def test_storage_out_of_reach_is_retried(impatient: None) -> None:
     assert watched.calls == ["look_up"] * 2
 
 
-def test_a_missing_result_bucket_is_retried_until_it_is_there(
-    bucket: storage.Bucket, jpeg: bytes, impatient: None
-) -> None:
+def test_missing_result_bucket_is_retried(bucket: storage.Bucket, jpeg: bytes, impatient: None) -> None:
     place = f"{bucket.name}-results"
     instance, _ = upload_function(RESULT_BUCKET=place)
     image = put(bucket, "rose.jpg", jpeg)

@@ -99,9 +99,7 @@ def _print_table(outcomes: dict[str, Outcome]) -> None:
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", IDS)
-def test_after_a_fault_and_redelivery_there_is_one_right_result(
-    outcomes: dict[str, Outcome], name: str, how: str
-) -> None:
+def test_redelivery_after_fault_leaves_one_result(outcomes: dict[str, Outcome], name: str, how: str) -> None:
     outcome = outcomes[f"{name}-{how}.jpg"]
     check_result(outcome.image, outcome.data)
     assert outcome.writes == sorted(set(outcome.writes))
@@ -110,9 +108,7 @@ def test_after_a_fault_and_redelivery_there_is_one_right_result(
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_a_lasting_fault_refuses_the_event_soon_and_the_next_one_succeeds(
-    outcomes: dict[str, Outcome], name: str
-) -> None:
+def test_lasting_fault_fails_event_soon(outcomes: dict[str, Outcome], name: str) -> None:
     outcome = outcomes[f"{name}-lasting.jpg"]
     assert not acknowledged(outcome.statuses[0])
     assert acknowledged(outcome.statuses[1])

@@ -33,7 +33,7 @@ def lasting(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*IMAGES, *FAULTY])
-def test_an_uploaded_file_gets_the_document_of_an_http_call(cloud: UploadCloud, client: FlaskClient, name: str) -> None:
+def test_upload_gets_document_of_http_call(cloud: UploadCloud, client: FlaskClient, name: str) -> None:
     bucket, instance, _, _ = cloud
     data = IMAGES[name] if name in IMAGES else FAULTY[name]
     image = put(bucket, name, data, "application/octet-stream")
@@ -46,7 +46,7 @@ def test_an_uploaded_file_gets_the_document_of_an_http_call(cloud: UploadCloud, 
     assert event_of(instance, image) == "repeated"
 
 
-def test_a_file_beyond_the_limit_is_refused_by_its_event_unread(bucket: storage.Bucket) -> None:
+def test_upload_above_limit_is_refused_unread(bucket: storage.Bucket) -> None:
     instance, watched = upload_function(MAX_IMAGE_BYTES="1000")
     for size, event in ((1001, "refused"), (1000, "refused")):
         watched.clear()
@@ -68,7 +68,7 @@ def test_a_file_of_terabytes_is_refused_unread(cloud: UploadCloud) -> None:
     assert result_of(image)["image"]["bytes"] == 5 * 2**40
 
 
-def test_a_file_larger_than_its_event_says_is_not_read_beyond_the_limit(bucket: storage.Bucket) -> None:
+def test_upload_larger_than_event_is_read_to_limit(bucket: storage.Bucket) -> None:
     instance, _ = upload_function(MAX_IMAGE_BYTES="1000")
     image = put(bucket, "rose.jpg", bytes(5000))
     assert deliver(instance, image, size="10") == 200
@@ -134,7 +134,7 @@ NAMES = {
 }
 
 
-def test_the_longest_names_leave_just_the_room_for_an_ending() -> None:
+def test_longest_name_leaves_room_for_suffix() -> None:
     lengths = [len(f"{NAMES[name]}.json".encode()) for name in NAMES if name.startswith("longest")]
     assert max(lengths) == 1024
 
@@ -169,7 +169,7 @@ def test_name_too_long_for_a_result_is_acknowledged(versioned: UploadCloud, jpeg
 
 
 @pytest.mark.parametrize("name", ["rose.json", "roses/", "roses//", "/"])
-def test_a_name_that_is_a_result_s_or_a_folder_s_is_skipped(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
+def test_result_or_folder_name_is_skipped(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
     image = put(versioned.bucket, name, jpeg if name.endswith("n") else b"")
     assert event_of(versioned.instance, image) == "skipped"
     assert versioned.watched.calls == []
@@ -177,7 +177,7 @@ def test_a_name_that_is_a_result_s_or_a_folder_s_is_skipped(versioned: UploadClo
 
 
 @pytest.mark.parametrize("name", [".", ".."])
-def test_a_name_that_cloud_storage_refuses_is_looked_for_in_vain(versioned: UploadCloud, name: str) -> None:
+def test_invalid_object_name_is_not_found(versioned: UploadCloud, name: str) -> None:
     with log_lines() as lines:
         assert post_data(versioned.instance, event_data(versioned.bucket.name, name)) == 200
     assert the_line(lines)["event"] in ("gone", "malformed")

@@ -47,7 +47,7 @@ def test_a_result_s_own_event_is_skipped(bucket: storage.Bucket, suffix: str) ->
     assert names(bucket) == ["rose.jpg", f"rose.jpg{suffix}"]
 
 
-def test_a_result_under_another_name_is_skipped_by_its_mark(cloud: UploadCloud) -> None:
+def test_renamed_result_is_skipped_by_metadata(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     deliver(instance, image)
@@ -71,7 +71,7 @@ def classifier() -> Classifier:
     suffix=st.from_regex(r"[!-~]{0,12}", fullmatch=True) | st.from_regex(r"[._-][a-z.]{0,8}", fullmatch=True),
     name=st.text(min_size=1),
 )
-def test_every_ending_that_the_start_accepts_marks_a_result(classifier: Classifier, suffix: str, name: str) -> None:
+def test_accepted_suffix_marks_results(classifier: Classifier, suffix: str, name: str) -> None:
     try:
         settings = Settings.from_environment({"RESULT_SUFFIX": suffix})
     except SettingsError as error:
@@ -84,7 +84,7 @@ def test_every_ending_that_the_start_accepts_marks_a_result(classifier: Classifi
     assert the_line(lines)["event"] in ("skipped", "malformed")
 
 
-def test_a_start_with_which_a_result_would_be_taken_for_an_image_is_refused() -> None:
+def test_image_extension_as_suffix_fails_startup() -> None:
     command = framework("classify_upload", free_port())
     run = subprocess.run(
         command, env=surroundings(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False

@@ -131,7 +131,7 @@ MALFORMED: dict[str, tuple[dict[str, str], bytes]] = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_event_is_acknowledged_with_one_error_in_the_log(
+def test_malformed_event_is_acknowledged_and_logged(
     cloud: UploadCloud, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     headers, body = MALFORMED[name]
@@ -155,7 +155,7 @@ ANY_JSON = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=ANY_JSON | st.fixed_dictionaries({name: ANY_JSON | st.just(value) for name, value in event_data().items()}))
-def test_whatever_the_data_the_event_is_acknowledged_and_nothing_written(cloud: UploadCloud, data: Any) -> None:
+def test_random_event_data_writes_nothing(cloud: UploadCloud, data: Any) -> None:
     # Of an image that is too large, and so not read, it cannot be known that its bucket does not exist.
     assume(not isinstance(data, dict) or (read_count(data.get("size")) or 0) <= Settings.max_image_bytes)
     headers, body = event(data)

@@ -17,7 +17,7 @@ from tests.support.uploads import (
 MOMENTS = [f"{when} {call}" for call in ("look_up", "read", "write") for when in ("before", "after")]
 
 
-def test_an_image_deleted_before_its_event_leaves_nothing(cloud: UploadCloud) -> None:
+def test_image_deleted_before_event_leaves_nothing(cloud: UploadCloud) -> None:
     bucket, instance, _, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     image.bucket.blob("rose.jpg").delete()
@@ -25,7 +25,7 @@ def test_an_image_deleted_before_its_event_leaves_nothing(cloud: UploadCloud) ->
     assert names(bucket) == []
 
 
-def test_an_image_overwritten_before_its_event_leaves_it_to_the_newer_one(cloud: UploadCloud) -> None:
+def test_overwritten_image_is_left_to_newer_event(cloud: UploadCloud) -> None:
     bucket, instance, _, _ = cloud
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     assert event_of(instance, older) == "gone"
@@ -34,7 +34,7 @@ def test_an_image_overwritten_before_its_event_leaves_it_to_the_newer_one(cloud:
     assert picture_of(newer) == "new"
 
 
-def test_an_image_deleted_after_it_was_read_keeps_its_result(cloud: UploadCloud) -> None:
+def test_image_deleted_after_read_keeps_result(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *_, **__: bucket.blob("rose.jpg").delete()
@@ -74,7 +74,7 @@ def test_with_versioning_the_newer_generation_wins_too(versioned: UploadCloud, m
 
 
 @pytest.mark.parametrize("order", ["old new", "new old", "old old new new", "new old new old"])
-def test_with_versioning_each_event_is_of_the_generation_that_it_names(versioned: UploadCloud, order: str) -> None:
+def test_versioned_event_reads_its_generation(versioned: UploadCloud, order: str) -> None:
     bucket, instance, _, _ = versioned
     images = {"old": put(bucket, "rose.jpg", OLD), "new": put(bucket, "rose.jpg", NEW)}
     seen = ""

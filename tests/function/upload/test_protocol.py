@@ -75,7 +75,7 @@ def test_a_result_by_another_model_version_is_replaced(cloud: UploadCloud, tmp_p
 
 
 @pytest.mark.parametrize("data", [NEW, b"no image"], ids=["result", "error"])
-def test_the_result_of_this_generation_by_this_model_stays(cloud: UploadCloud, data: bytes) -> None:
+def test_result_of_same_generation_and_model_stays(cloud: UploadCloud, data: bytes) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", data)
     deliver(instance, image)
@@ -98,7 +98,7 @@ def test_the_result_of_a_newer_generation_stays(cloud: UploadCloud) -> None:
     assert result_blob(newer).generation == before
 
 
-def test_an_object_in_the_result_s_place_that_is_none_is_left_alone(cloud: UploadCloud) -> None:
+def test_foreign_object_in_place_is_kept(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     foreign = put(bucket, "rose.jpg.json", b'{"mine": 1}', "application/json", metadata={"owner": "someone"})
@@ -137,7 +137,7 @@ def test_its_own_success_that_a_retry_meets_is_done(cloud: UploadCloud) -> None:
     assert picture_of(image) == "new"
 
 
-def test_an_instance_that_was_faster_with_this_generation_settles_it(cloud: UploadCloud) -> None:
+def test_faster_instance_same_generation_wins(cloud: UploadCloud) -> None:
     bucket, instance, watched, other = cloud
     image = put(bucket, "rose.jpg", NEW)
     theirs: list[int] = []
@@ -152,7 +152,7 @@ def test_an_instance_that_was_faster_with_this_generation_settles_it(cloud: Uplo
     assert [result_blob(image).generation] == theirs
 
 
-def test_an_instance_that_was_faster_with_a_newer_generation_wins(cloud: UploadCloud) -> None:
+def test_faster_instance_newer_generation_wins(cloud: UploadCloud) -> None:
     bucket, instance, watched, other = cloud
     newer: list[storage.Blob] = []
 
@@ -166,7 +166,7 @@ def test_an_instance_that_was_faster_with_a_newer_generation_wins(cloud: UploadC
     assert picture_of(newer[0]) == "new"
 
 
-def test_an_instance_that_was_faster_with_an_older_generation_is_replaced(versioned: UploadCloud) -> None:
+def test_faster_instance_older_generation_loses(versioned: UploadCloud) -> None:
     bucket, instance, watched, other = versioned
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *_, **__: deliver(other, older)
@@ -175,7 +175,7 @@ def test_an_instance_that_was_faster_with_an_older_generation_is_replaced(versio
     assert picture_of(newer) == "new"
 
 
-def test_an_instance_with_another_model_that_was_faster_is_replaced(cloud: UploadCloud, tmp_path: Path) -> None:
+def test_faster_instance_other_model_loses(cloud: UploadCloud, tmp_path: Path) -> None:
     bucket, instance, watched, _ = cloud
     other_model = with_tiny_model(tmp_path)
     image = put(bucket, "rose.jpg", NEW)
@@ -185,7 +185,7 @@ def test_an_instance_with_another_model_that_was_faster_is_replaced(cloud: Uploa
     assert result_of(image)["model"]["name"] != METADATA["name"]
 
 
-def test_a_result_that_is_deleted_meanwhile_is_written_anew(cloud: UploadCloud) -> None:
+def test_result_deleted_meanwhile_is_rewritten(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     deliver(instance, put(bucket, "rose.jpg", OLD))
     image = put(bucket, "rose.jpg", NEW)
@@ -196,7 +196,7 @@ def test_a_result_that_is_deleted_meanwhile_is_written_anew(cloud: UploadCloud) 
     assert picture_of(image) == "new"
 
 
-def test_an_object_that_takes_the_result_s_place_meanwhile_is_left_alone(cloud: UploadCloud) -> None:
+def test_foreign_object_arriving_meanwhile_is_kept(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *_, **__: put(bucket, "rose.jpg.json", b"mine", "text/plain")

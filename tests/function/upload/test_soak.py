@@ -42,7 +42,7 @@ def pictures() -> list[tuple[bytes, str]]:
     return [*((data, RESULT_SCHEMA) for data in good), *((data, ERROR_SCHEMA) for data in bad)]
 
 
-def test_thousands_of_uploads_each_have_one_document_and_memory_does_not_grow(
+def test_thousands_of_uploads_keep_memory_flat(
     storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path
 ) -> None:
     kinds = pictures()
@@ -76,7 +76,7 @@ def test_thousands_of_uploads_each_have_one_document_and_memory_does_not_grow(
 
 
 @pytest.mark.parametrize("call", list(Call), ids=lambda call: call.value)
-def test_a_stall_without_end_is_given_up_before_the_function_s_timeout(
+def test_endless_stall_ends_before_timeout(
     storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path, call: Call
 ) -> None:
     rose = put(bucket, "rose.jpg", photo(1))

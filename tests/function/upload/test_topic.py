@@ -82,7 +82,7 @@ def test_it_reaches_google_s_emulator(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.LOST_ANSWER])
-def test_while_publishing_fails_the_event_is_sent_again_and_the_result_stays(garden: Garden, fault: Fault) -> None:
+def test_failed_publish_retries_event(garden: Garden, fault: Fault) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     garden.pubsub.fail(fault, lasting=True)
     with log_lines() as lines:
@@ -109,7 +109,7 @@ def test_a_missing_topic_is_told_in_the_log(garden: Garden, monkeypatch: pytest.
     result_of(image)
 
 
-def test_while_pubsub_is_out_of_reach_the_event_is_sent_again(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_pubsub_retries_event(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     with monkeypatch.context() as outage:
         outage.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
@@ -139,7 +139,7 @@ def test_each_repeated_event_publishes_the_same_again(garden: Garden) -> None:
     assert garden.published == [stored(image)] * 3
 
 
-def test_a_result_from_before_there_was_a_topic_is_published_as_it_stands(garden: Garden) -> None:
+def test_result_before_topic_is_published_unchanged(garden: Garden) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     deliver(garden.quiet, image)
     found = result_blob(image)
@@ -151,7 +151,7 @@ def test_a_result_from_before_there_was_a_topic_is_published_as_it_stands(garden
     assert result_blob(image).generation == found.generation
 
 
-def test_a_result_of_an_older_model_is_replaced_and_published(garden: Garden, tmp_path: Path) -> None:
+def test_result_of_older_model_is_republished(garden: Garden, tmp_path: Path) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     deliver(with_tiny_model(tmp_path), image)
     assert event_of(garden.instance, image) == "classified"
@@ -167,13 +167,13 @@ def test_an_older_generation_s_event_publishes_nothing(garden: Garden) -> None:
     assert garden.published == [stored(image)]
 
 
-def test_an_object_in_the_result_s_place_is_not_published(garden: Garden) -> None:
+def test_foreign_object_in_place_is_not_published(garden: Garden) -> None:
     put(garden.bucket, "rose.jpg.json", b"{}", "application/json")
     assert event_of(garden.instance, put(garden.bucket, "rose.jpg", NEW)) == "foreign_result"
     assert garden.published == []
 
 
-def test_a_result_that_another_instance_wrote_meanwhile_is_published(garden: Garden) -> None:
+def test_result_of_other_instance_is_published(garden: Garden) -> None:
     """Nor can a write whose answer got lost be told from this."""
     image = put(garden.bucket, "rose.jpg", NEW)
     garden.watched.hooks["before write"] = lambda *_, **__: deliver(garden.quiet, image)
@@ -182,14 +182,14 @@ def test_a_result_that_another_instance_wrote_meanwhile_is_published(garden: Gar
     assert garden.watched.calls == ["look_up", "read", "write", "look_up", "look_up", "read"]
 
 
-def test_a_newer_result_that_another_instance_wrote_meanwhile_is_left_to_it(garden: Garden) -> None:
+def test_newer_result_of_other_instance_is_left(garden: Garden) -> None:
     old = put(garden.bucket, "rose.jpg", OLD)
     garden.watched.hooks["before write"] = lambda *_, **__: deliver(garden.quiet, put(garden.bucket, "rose.jpg", NEW))
     assert event_of(garden.instance, old) == "superseded"
     assert garden.published == []
 
 
-def test_a_result_that_is_gone_before_it_is_read_is_left(garden: Garden) -> None:
+def test_result_gone_before_read_is_left(garden: Garden) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     deliver(garden.quiet, image)
     garden.watched.hooks["before read"] = lambda *_: garden.bucket.blob("rose.jpg.json").delete()
@@ -197,7 +197,7 @@ def test_a_result_that_is_gone_before_it_is_read_is_left(garden: Garden) -> None
     assert garden.published == []
 
 
-def test_a_result_that_cannot_be_read_is_reported_and_acknowledged(garden: Garden) -> None:
+def test_unreadable_result_is_logged_and_acknowledged(garden: Garden) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     deliver(garden.quiet, image)
     marks = result_blob(image).metadata
@@ -226,7 +226,7 @@ def test_without_a_topic_nothing_is_read_or_published(garden: Garden) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.STALLED, Fault.LOST_ANSWER])
-def test_a_kill_between_writing_and_the_answer_of_pubsub_loses_nothing(
+def test_kill_before_pubsub_answer_loses_nothing(
     storage_server: EmulatedStorage, bucket: storage.Bucket, failing: FailingPubSub, tmp_path: Path, fault: Fault
 ) -> None:
     failing.create(TOPIC)
@@ -261,7 +261,7 @@ def newest(messages: list[Message]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_amid_faults_and_repeated_events_every_result_is_published(garden: Garden) -> None:
+def test_repeated_events_amid_faults_publish_all(garden: Garden) -> None:
     chance = random.Random(5)  # noqa: S311  # chance, not secrecy
     images = [put(garden.bucket, f"photo-{number}.jpg", photo(number)) for number in range(40)]
     images += [put(garden.bucket, f"photo-{number}.jpg", photo(100 + number)) for number in range(0, 40, 4)]
