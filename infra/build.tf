@@ -22,42 +22,10 @@ resource "google_artifact_registry_repository" "functions" {
     }
   }
 
-  depends_on = [time_sleep.services]
-}
-
-resource "google_service_account" "build" {
-  account_id   = "${var.name}-build"
-  display_name = "Builds the containers of the ${var.name} functions"
-
-  depends_on = [time_sleep.services]
-}
-
-resource "google_project_iam_member" "build_logs" {
-  project = var.project_id
-  role    = "roles/logging.logWriter"
-  member  = google_service_account.build.member
-}
-
-resource "google_artifact_registry_repository_iam_member" "build_pushes" {
-  repository = google_artifact_registry_repository.functions.name
-  location   = var.region
-  role       = "roles/artifactregistry.writer"
-  member     = google_service_account.build.member
-}
-
-# A build runs code from package registries: it reads sources and no image. Cloud Functions copies the archive into a
-# bucket of its own, which exists only after the first deployment, so that the grant stands on the project and names it.
-resource "google_project_iam_member" "build_reads_sources" {
-  project = var.project_id
-  role    = "roles/storage.objectViewer"
-  member  = google_service_account.build.member
-
-  condition {
-    title       = "function sources only"
-    description = "The buckets that Cloud Functions copies sources to, and this deployment's own"
-    expression = join(" || ", [
-      "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")",
-      "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.source.name}\")",
-    ])
+  # Scanning is billed for each container.
+  vulnerability_scanning_config {
+    enablement_config = var.scan_images ? "INHERITED" : "DISABLED"
   }
+
+  depends_on = [time_sleep.services]
 }

@@ -1,36 +1,9 @@
-# What function/backfill needs to run on Dataflow, where that is asked for: an account, a bucket for its temporary files, and
+# What function/backfill needs to run on Dataflow, if that is asked for: an account, a bucket for its temporary files, and
 # a network whose workers reach Google's interfaces and nothing else. What they run comes with their container (make
 # backfill-image), since they could install nothing. The output `dataflow_options` is what the program is given.
 
 locals {
   dataflow = var.dataflow ? toset(["backfill"]) : toset([])
-}
-
-resource "google_service_account" "dataflow" {
-  for_each = local.dataflow
-
-  account_id   = "${var.name}-dataflow"
-  display_name = "Runs the backfill of ${var.name} on Dataflow"
-
-  depends_on = [time_sleep.services]
-}
-
-# Leases work and reports on it. It is granted on projects only.
-resource "google_project_iam_member" "dataflow_works" {
-  for_each = local.dataflow
-
-  project = var.project_id
-  role    = "roles/dataflow.worker"
-  member  = google_service_account.dataflow["backfill"].member
-}
-
-resource "google_artifact_registry_repository_iam_member" "dataflow_reads_container" {
-  for_each = local.dataflow
-
-  repository = google_artifact_registry_repository.functions.name
-  location   = var.region
-  role       = "roles/artifactregistry.reader"
-  member     = google_service_account.dataflow["backfill"].member
 }
 
 resource "google_storage_bucket" "dataflow" {
@@ -64,15 +37,7 @@ resource "google_storage_bucket" "dataflow" {
     }
   }
 
-  depends_on = [time_sleep.services, time_sleep.key_grant]
-}
-
-resource "google_storage_bucket_iam_member" "dataflow_keeps_temporary_files" {
-  for_each = local.dataflow
-
-  bucket = google_storage_bucket.dataflow["backfill"].name
-  role   = "roles/storage.objectAdmin"
-  member = google_service_account.dataflow["backfill"].member
+  depends_on = [time_sleep.services, time_sleep.key]
 }
 
 # --- The network: no addresses on the internet, no way out but to Google's interfaces.

@@ -9,7 +9,7 @@ output "access" {
 
 output "http_url" {
   description = "The HTTPS endpoint; a private one wants: curl -H \"Authorization: Bearer $(gcloud auth print-identity-token)\" --data-binary @flower.jpg URL"
-  value       = google_cloudfunctions2_function.http.service_config[0].uri
+  value       = var.edge == null ? google_cloudfunctions2_function.this["http"].service_config[0].uri : "https://${var.edge.domain}"
 }
 
 output "images_bucket" {
@@ -42,36 +42,37 @@ output "classifications" {
 
 output "result_topic" {
   description = "Where documents are published, if they are"
-  value       = one([for topic in google_pubsub_topic.results : topic.id])
+  value       = try(google_pubsub_topic.this["results"].id, null)
 }
 
 output "dataflow_options" {
-  description = "What function/backfill is given to run on Dataflow: python -m backfill --input 'gs://BUCKET/**' $(terraform -chdir=infra output -raw dataflow_options)"
-  value = one([for account in google_service_account.dataflow : join(" ", [
+  description = "What the backfill is given to run on Dataflow: python -m backfill --input 'gs://BUCKET/**' $(terraform -chdir=infra output -raw dataflow_options)"
+  value = !var.dataflow ? null : join(" ", [
     "--runner DataflowRunner --project ${var.project_id} --region ${var.region}",
     "--temp_location gs://${google_storage_bucket.dataflow["backfill"].name}/temp",
     "--staging_location gs://${google_storage_bucket.dataflow["backfill"].name}/staging",
-    "--service_account_email ${account.email}",
+    "--service_account_email ${local.email.dataflow}",
     "--subnetwork regions/${var.region}/subnetworks/${google_compute_subnetwork.dataflow["backfill"].name} --no_use_public_ips",
     "--sdk_container_image ${local.backfill_images}/backfill-dataflow:${var.backfill_tag} --sdk_location container",
-  ])])
+  ])
 }
 
 output "functions" {
   description = "The functions, which are Run services of the same names"
-  value       = { http = google_cloudfunctions2_function.http.name, upload = google_cloudfunctions2_function.upload.name }
+  value       = { for key, function in google_cloudfunctions2_function.this : key => function.name }
 }
 
 output "service_accounts" {
   description = "The accounts, by role"
-  value = {
-    build          = google_service_account.build.email
-    dataflow       = one([for account in google_service_account.dataflow : account.email])
-    http           = google_service_account.http.email
-    pipeline       = one(google_service_account.pipeline[*].email)
-    reconciliation = one([for account in google_service_account.reconciliation : account.email])
-    scheduler      = one([for account in google_service_account.scheduler : account.email])
-    trigger        = google_service_account.trigger.email
-    upload         = google_service_account.upload.email
-  }
+  value       = local.email
+}
+
+output "edge_address" {
+  description = "The address that the domain's A record has to name"
+  value       = one([for address in google_compute_global_address.edge : address.address])
+}
+
+output "github_provider" {
+  description = "What .github/workflows/deploy.yml is given as the variable WORKLOAD_IDENTITY_PROVIDER"
+  value       = one([for provider in google_iam_workload_identity_pool_provider.github : provider.name])
 }

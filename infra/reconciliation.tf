@@ -1,4 +1,4 @@
-# What events lost is found and done, where that is asked for: Cloud Scheduler starts a Cloud Run job, which runs
+# What events lost is found and done, if that is asked for: Cloud Scheduler starts a Cloud Run job, which runs
 # function/backfill over the images bucket and classifies what has no result by the model of the day. It keeps the upload
 # function's protocol (function/flowers/results/writer.py), so that both may run at once, and again.
 # Its container is made by `make backfill-image` (backfill-image.yaml), before it is asked for.
@@ -7,9 +7,10 @@ locals {
   reconciliation = { for key, settings in { job = var.reconciliation } : key => settings if settings != null }
 
   # As the upload function, but for what the platform reads there.
-  reconciliation_environment = {
-    for name, value in local.upload_environment : name => value if !contains(["LOG_EXECUTION_ID", "THREADS"], name)
-  }
+  reconciliation_environment = { for name, value in local.environment.upload : name => value if !contains(["LOG_EXECUTION_ID", "THREADS"], name) }
+
+  # Tags name the content: another tag is other code.
+  backfill_images = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.functions.repository_id}"
 }
 
 resource "google_cloud_run_v2_job" "reconciliation" {
@@ -24,7 +25,7 @@ resource "google_cloud_run_v2_job" "reconciliation" {
     parallelism = 1
 
     template {
-      service_account = google_service_account.reconciliation["job"].email
+      service_account = local.email.reconcile
       timeout         = "${each.value.timeout_hours * 3600}s"
       max_retries     = 1 # what was done is found done; what is left is tried once more, then by the next execution
 
@@ -49,11 +50,7 @@ resource "google_cloud_run_v2_job" "reconciliation" {
     }
   }
 
-  depends_on = [
-    google_storage_bucket_iam_member.backfill_reads_images,
-    google_storage_bucket_iam_member.backfill_writes_results,
-    time_sleep.services,
-  ]
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_cloud_scheduler_job" "reconciliation" {
@@ -70,7 +67,7 @@ resource "google_cloud_scheduler_job" "reconciliation" {
     uri         = "https://run.googleapis.com/v2/projects/${var.project_id}/locations/${var.region}/jobs/${google_cloud_run_v2_job.reconciliation["job"].name}:run"
 
     oauth_token {
-      service_account_email = google_service_account.scheduler["job"].email
+      service_account_email = local.email.scheduler
       scope                 = "https://www.googleapis.com/auth/cloud-platform"
     }
   }
@@ -82,26 +79,6 @@ resource "google_cloud_scheduler_job" "reconciliation" {
   depends_on = [google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation]
 }
 
-# --- Identities: what runs, and what starts it.
-
-resource "google_service_account" "reconciliation" {
-  for_each = local.reconciliation
-
-  account_id   = "${var.name}-reconcile"
-  display_name = "Runs the reconciliation of ${var.name}"
-
-  depends_on = [time_sleep.services]
-}
-
-resource "google_service_account" "scheduler" {
-  for_each = local.reconciliation
-
-  account_id   = "${var.name}-scheduler"
-  display_name = "Starts the reconciliation of ${var.name}, and may do nothing else"
-
-  depends_on = [time_sleep.services]
-}
-
 # On the job alone.
 resource "google_cloud_run_v2_job_iam_member" "scheduler_runs_reconciliation" {
   for_each = local.reconciliation
@@ -109,5 +86,5 @@ resource "google_cloud_run_v2_job_iam_member" "scheduler_runs_reconciliation" {
   name     = google_cloud_run_v2_job.reconciliation["job"].name
   location = var.region
   role     = "roles/run.invoker"
-  member   = google_service_account.scheduler["job"].member
+  member   = local.member.scheduler
 }

@@ -11,15 +11,8 @@ data "archive_file" "function" {
   # The same files give the same archive, whatever the umask of whoever packs them.
   output_file_mode = "0644"
 
-  # Not deployed: what Python and tools leave behind, documentation, and the backfill.
-  excludes = setunion(
-    fileset(local.function_folder, "**/__pycache__/**"),
-    fileset(local.function_folder, "**/.*/**"),
-    fileset(local.function_folder, "**/.*"),
-    fileset(local.function_folder, "backfill/**"),
-    fileset(local.function_folder, "**/*.md"),
-    fileset(local.function_folder, "**/requirements.in"),
-  )
+  # Not deployed: what Python and tools leave behind, documents, and the program for an operator's own machine.
+  excludes = setunion([for pattern in ["**/__pycache__/**", "**/.*/**", "**/.*", "**/*.md", "**/requirements.in", "backfill/**"] : fileset(local.function_folder, pattern)]...)
 }
 
 resource "google_storage_bucket" "source" {
@@ -37,7 +30,7 @@ resource "google_storage_bucket" "source" {
     }
   }
 
-  depends_on = [time_sleep.services, time_sleep.key_grant]
+  depends_on = [time_sleep.services, time_sleep.key]
 }
 
 resource "google_storage_bucket_object" "function" {

@@ -69,5 +69,5 @@ resource "google_storage_bucket" "data" {
     }
   }
 
-  depends_on = [time_sleep.services, time_sleep.key_grant]
+  depends_on = [time_sleep.services, time_sleep.key]
 }

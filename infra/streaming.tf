@@ -1,4 +1,4 @@
-# Documents as they are made, where streaming is asked for: both functions publish to a topic, and a subscription writes each
+# Documents as they are made, if streaming is asked for: both functions publish to a topic, and a subscription writes each
 # message into a native BigQuery table. The external tables over the bucket stay (bigquery.tf): they are the default, cost
 # nothing and are never behind, but read every document for every query, which very many small files make too slow.
 
@@ -10,33 +10,27 @@ locals {
   dead_letters          = "${var.name}-results-dead-letters"
   streamed_documents    = "streamed_documents"
   streamed_documents_id = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${local.streamed_documents}"
-
-  # Spelt out, as Cloud Storage's agent is (services.tf).
-  pubsub_agent            = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
-  bigquery_encryption     = "serviceAccount:bq-${data.google_project.this.number}@bigquery-encryption.iam.gserviceaccount.com"
-  streaming_uses_key      = var.streaming && var.kms_key != null
-  streaming_agents_of_key = local.streaming_uses_key ? { bigquery = local.bigquery_encryption, pubsub = local.pubsub_agent } : {}
 }
 
-resource "google_pubsub_topic" "results" {
-  for_each = local.streaming
+resource "google_pubsub_topic" "this" {
+  for_each = var.streaming ? { results = local.results_topic, dead_letters = local.dead_letters } : {}
 
-  name         = local.results_topic
+  name         = each.value
   kms_key_name = var.kms_key
 
-  depends_on = [time_sleep.services, time_sleep.streaming_key_grants]
+  depends_on = [time_sleep.services, time_sleep.key]
 }
 
-# On this topic alone, and nothing but publishing.
-resource "google_pubsub_topic_iam_member" "functions_publish" {
-  for_each = var.streaming ? {
-    http   = google_service_account.http.member
-    upload = google_service_account.upload.member
-  } : {}
+# On these topics alone, and nothing but publishing. Pub/Sub's agent forwards what BigQuery does not take.
+resource "google_pubsub_topic_iam_member" "publishers" {
+  for_each = var.streaming ? merge(
+    { pubsub = "dead_letters" },
+    { for account in concat(["http", "upload"], tolist(local.backfills)) : account => "results" },
+  ) : {}
 
-  topic  = google_pubsub_topic.results["results"].name
+  topic  = google_pubsub_topic.this[each.value].name
   role   = "roles/pubsub.publisher"
-  member = each.value
+  member = each.key == "pubsub" ? local.agent.pubsub : local.member[each.key]
 }
 
 # --- The table that is written to, and the view without duplicates.
@@ -64,7 +58,7 @@ resource "google_bigquery_table" "streamed_documents" {
     }
   }
 
-  depends_on = [time_sleep.streaming_key_grants]
+  depends_on = [time_sleep.key]
 }
 
 resource "google_bigquery_table" "streamed_classifications" {
@@ -80,13 +74,25 @@ resource "google_bigquery_table" "streamed_classifications" {
     query = templatefile("${path.module}/classifications.sql", {
       documents = local.streamed_documents_id
       image_uri = "image.uri"
-      # A photo that was sent along has no address. Its document may still have been published twice.
+      # A photo sent over HTTPS has no address. Its document may still have been published twice.
       image        = "COALESCE(image.uri, CONCAT(image.sha256, ' ', CAST(classified_at AS STRING)))"
       document_uri = "IF(STARTS_WITH(image.uri, 'gs://${local.images_bucket}/'), CONCAT(REPLACE(image.uri, 'gs://${local.images_bucket}/', 'gs://${local.results_bucket}/'), '${var.result_suffix}'), NULL)"
     })
   }
 
   depends_on = [google_bigquery_table.streamed_documents]
+}
+
+# Pub/Sub's agent writes; workers on Dataflow may (--bigquery). The scheduled job has no Java, which Beam's writer takes.
+resource "google_bigquery_table_iam_member" "writers" {
+  for_each = var.streaming ? merge({ pubsub = local.agent.pubsub }, var.dataflow ? { dataflow = local.member.dataflow } : {}) : {}
+
+  dataset_id = google_bigquery_dataset.results.dataset_id
+  table_id   = google_bigquery_table.streamed_documents["results"].table_id
+  role       = "roles/bigquery.dataEditor"
+  member     = each.value
+
+  depends_on = [google_project_iam_member.agents]
 }
 
 # --- The subscription, and what becomes of messages that BigQuery does not take.
@@ -98,7 +104,7 @@ resource "google_pubsub_subscription" "results" {
   for_each = local.streaming
 
   name  = local.results_subscription
-  topic = google_pubsub_topic.results["results"].id
+  topic = google_pubsub_topic.this["results"].id
 
   bigquery_config {
     table               = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${google_bigquery_table.streamed_documents["results"].table_id}"
@@ -108,7 +114,7 @@ resource "google_pubsub_subscription" "results" {
 
   # Some two and a half hours of trying: an outage of BigQuery also counts against a message.
   dead_letter_policy {
-    dead_letter_topic     = google_pubsub_topic.dead_letters["results"].id
+    dead_letter_topic     = google_pubsub_topic.this["dead_letters"].id
     max_delivery_attempts = 20
   }
   retry_policy {
@@ -123,21 +129,12 @@ resource "google_pubsub_subscription" "results" {
   depends_on = [time_sleep.streaming_grants]
 }
 
-resource "google_pubsub_topic" "dead_letters" {
-  for_each = local.streaming
-
-  name         = local.dead_letters
-  kms_key_name = var.kms_key
-
-  depends_on = [time_sleep.services, time_sleep.streaming_key_grants]
-}
-
-# Without it, what is published to the topic is gone.
+# Without it, what is published to the topic of dead letters is gone.
 resource "google_pubsub_subscription" "dead_letters" {
   for_each = local.streaming
 
   name                       = local.dead_letters
-  topic                      = google_pubsub_topic.dead_letters["results"].id
+  topic                      = google_pubsub_topic.this["dead_letters"].id
   message_retention_duration = "2678400s" # 31 days, the most
 
   expiration_policy {
@@ -145,70 +142,20 @@ resource "google_pubsub_subscription" "dead_letters" {
   }
 }
 
-# --- What Pub/Sub does on our behalf. https://cloud.google.com/pubsub/docs/create-bigquery-subscription
-
-resource "google_bigquery_table_iam_member" "pubsub_writes_documents" {
-  for_each = local.streaming
-
-  dataset_id = google_bigquery_dataset.results.dataset_id
-  table_id   = google_bigquery_table.streamed_documents["results"].table_id
-  role       = "roles/bigquery.dataEditor"
-  member     = local.pubsub_agent
-
-  depends_on = [google_pubsub_topic.results] # the agent is there by the first topic at the latest
-}
-
-resource "google_pubsub_topic_iam_member" "pubsub_publishes_dead_letters" {
-  for_each = local.streaming
-
-  topic  = google_pubsub_topic.dead_letters["results"].name
-  role   = "roles/pubsub.publisher"
-  member = local.pubsub_agent
-}
-
-# It acknowledges what it forwards.
+# It acknowledges what it forwards. https://cloud.google.com/pubsub/docs/create-bigquery-subscription
 resource "google_pubsub_subscription_iam_member" "pubsub_takes_dead_letters" {
   for_each = local.streaming
 
   subscription = google_pubsub_subscription.results["results"].name
   role         = "roles/pubsub.subscriber"
-  member       = local.pubsub_agent
+  member       = local.agent.pubsub
 }
 
 resource "time_sleep" "streaming_grants" {
   for_each = local.streaming
 
-  create_duration = "90s" # a subscription whose agent may not write yet is refused
+  create_duration = "420s" # a subscription whose agent may not write yet is refused
+  triggers        = { writers = join(" ", keys(google_bigquery_table_iam_member.writers)) }
 
-  depends_on = [
-    google_bigquery_table_iam_member.pubsub_writes_documents,
-    google_pubsub_topic_iam_member.pubsub_publishes_dead_letters,
-  ]
-}
-
-# --- The encryption key, where it is the operator's own.
-
-# BigQuery's agent for keys is made when it is first asked for.
-data "google_bigquery_default_service_account" "this" {
-  for_each = local.streaming_uses_key ? local.streaming : toset([])
-
-  depends_on = [time_sleep.services]
-}
-
-resource "google_kms_crypto_key_iam_member" "streaming_agents" {
-  for_each = local.streaming_agents_of_key
-
-  crypto_key_id = var.kms_key
-  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
-  member        = each.value
-
-  depends_on = [data.google_bigquery_default_service_account.this]
-}
-
-resource "time_sleep" "streaming_key_grants" {
-  for_each = local.streaming_uses_key ? local.streaming : toset([])
-
-  create_duration = "60s"
-
-  depends_on = [google_kms_crypto_key_iam_member.streaming_agents]
+  depends_on = [google_bigquery_table_iam_member.writers, google_pubsub_topic_iam_member.publishers]
 }

@@ -63,6 +63,13 @@ variable "backfill_tag" {
   }
 }
 
+variable "binary_authorization" {
+  description = "true deploys the functions' containers under the project's Binary Authorization policy."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "bucket_location" {
   description = "Where the buckets and the BigQuery dataset lie: a region, or the multi-region us or eu. null: `region`."
   type        = string
@@ -111,14 +118,32 @@ variable "delete_images_on_destroy" {
   nullable    = false
 }
 
-# The defaults are what `make capacity` recommends for its usual numbers.
+variable "edge" {
+  description = "A load balancer with a certificate for `domain` in front of the HTTPS function, and a limit of requests a minute for each address. iap: people log in, and `invokers` may. null: none."
+  type = object({
+    domain              = string
+    requests_per_minute = optional(number, 60)
+    iap                 = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = var.edge == null || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.edge.domain))
+    error_message = "domain in edge should be a domain name such as flowers.example.org."
+  }
+  validation {
+    condition     = var.edge == null || try(var.edge.requests_per_minute >= 1 && var.edge.requests_per_minute <= 10000, false)
+    error_message = "requests_per_minute in edge should be from 1 to 10000."
+  }
+}
+
+# The defaults are what `make capacity` recommends for its usual numbers. `upload` checks both sizes.
 variable "http" {
-  description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, threads (null: as many as that), seconds a request may take, instances, and who reaches it over the network."
+  description = "Size of the HTTPS function: memory, cpus, requests that an instance takes at once, seconds a request may take, instances, and who reaches it over the network."
   type = object({
     memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
-    threads         = optional(number)
     timeout_seconds = optional(number, 90)
     min_instances   = optional(number, 0)
     max_instances   = optional(number, 6)
@@ -128,37 +153,8 @@ variable "http" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.http.memory))
-    error_message = "memory in http should be 512Mi or whole Gi, for example 2Gi."
-  }
-  validation {
-    condition     = contains([1, 2, 4, 6, 8], var.http.cpu)
-    error_message = "cpu in http should be 1, 2, 4, 6 or 8: less than one takes a single request at a time."
-  }
-  validation {
-    # https://docs.cloud.google.com/run/docs/configuring/services/cpu
-    condition = try(
-      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.http.cpu] &&
-      (var.http.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.http.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.http.cpu],
-      true # another rule refuses it
-    )
-    error_message = "memory in http should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
-  }
-  validation {
-    condition     = var.http.concurrency >= 1 && var.http.concurrency <= 1000
-    error_message = "concurrency in http should be from 1 to 1000."
-  }
-  validation {
-    condition     = var.http.threads == null || try(var.http.threads >= 1 && var.http.threads <= 1000, false)
-    error_message = "threads in http should be from 1 to 1000, or null for as many as concurrency."
-  }
-  validation {
     condition     = var.http.timeout_seconds >= 1 && var.http.timeout_seconds <= 3600
     error_message = "timeout_seconds in http should be from 1 to 3600."
-  }
-  validation {
-    condition     = var.http.min_instances >= 0 && var.http.max_instances >= 1 && var.http.min_instances <= var.http.max_instances
-    error_message = "min_instances in http should be from 0 and no more than max_instances, which should be from 1."
   }
   validation {
     condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB"], var.http.ingress)
@@ -218,10 +214,23 @@ variable "name" {
 }
 
 variable "pipeline" {
-  description = "true makes the service account that cloudbuild.yaml deploys with; it may administer what this module makes, so mind who may start builds."
-  type        = bool
-  default     = false
-  nullable    = false
+  description = "Makes the accounts of a pipeline. cloud_build: a connected repository (projects/…/locations/…/connections/…/repositories/…), for triggers in Cloud Build. github: OWNER/REPOSITORY, for GitHub Actions. state_bucket: where the state is, if not in PROJECT-terraform-state. environment: ENV of its make plan. null: no pipeline."
+  type = object({
+    cloud_build  = optional(string)
+    environment  = optional(string, "")
+    github       = optional(string)
+    state_bucket = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", coalesce(try(var.pipeline.cloud_build, null), "projects/p/locations/l/connections/c/repositories/r")))
+    error_message = "cloud_build in pipeline should be projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/REPOSITORY (see: gcloud builds repositories list)."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", coalesce(try(var.pipeline.github, null), "owner/repository")))
+    error_message = "github in pipeline should be OWNER/REPOSITORY."
+  }
 }
 
 variable "project_id" {
@@ -279,16 +288,11 @@ variable "region" {
   }
 }
 
-variable "runtime" {
-  description = "The Python of the functions; the default is the one that the tests run on."
-  type        = string
-  default     = "python311"
+variable "scan_images" {
+  description = "true lets Artifact Registry scan each container for known vulnerabilities; Google bills each one."
+  type        = bool
+  default     = false
   nullable    = false
-
-  validation {
-    condition     = can(regex("^python3(1[1-9])$", var.runtime))
-    error_message = "runtime should be python311 or newer, for example python312."
-  }
 }
 
 variable "separate_results" {
@@ -319,12 +323,11 @@ variable "streaming" {
 
 # The defaults are what `make capacity` recommends for its usual numbers.
 variable "upload" {
-  description = "Size of the upload function: memory, cpus, events that an instance takes at once, threads (null: as many as that), seconds an event may take, instances."
+  description = "Size of the upload function: memory, cpus, events that an instance takes at once, seconds an event may take, instances."
   type = object({
     memory          = optional(string, "2Gi")
     cpu             = optional(number, 1)
     concurrency     = optional(number, 8)
-    threads         = optional(number)
     timeout_seconds = optional(number, 120)
     min_instances   = optional(number, 0)
     max_instances   = optional(number, 3)
@@ -333,37 +336,29 @@ variable "upload" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(512Mi|[1-9][0-9]?Gi)$", var.upload.memory))
-    error_message = "memory in upload should be 512Mi or whole Gi, for example 2Gi."
-  }
-  validation {
-    condition     = contains([1, 2, 4, 6, 8], var.upload.cpu)
-    error_message = "cpu in upload should be 1, 2, 4, 6 or 8: less than one takes a single event at a time."
+    condition     = alltrue([for size in [var.http, var.upload] : can(regex("^(512Mi|[1-9][0-9]?Gi)$", size.memory))])
+    error_message = "memory in http and upload should be 512Mi or whole Gi, for example 2Gi."
   }
   validation {
     # https://docs.cloud.google.com/run/docs/configuring/services/cpu
-    condition = try(
-      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[var.upload.cpu] &&
-      (var.upload.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(var.upload.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[var.upload.cpu],
-      true # another rule refuses it
-    )
-    error_message = "memory in upload should be what Cloud Run gives its cpu: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
+    condition = alltrue([for size in [var.http, var.upload] : try(
+      (size.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(size.memory, "Gi"))) >= { 1 = 0.5, 2 = 0.5, 4 = 2, 6 = 4, 8 = 4 }[size.cpu] &&
+      (size.memory == "512Mi" ? 0.5 : tonumber(trimsuffix(size.memory, "Gi"))) <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[size.cpu],
+      false
+    )])
+    error_message = "cpu in http and upload should be 1, 2, 4, 6 or 8 (less takes one request at a time), with memory that Cloud Run gives it: up to 4Gi for 1, up to 8Gi for 2, 2Gi to 16Gi for 4, 4Gi to 24Gi for 6, 4Gi to 32Gi for 8."
   }
   validation {
-    condition     = var.upload.concurrency >= 1 && var.upload.concurrency <= 1000
-    error_message = "concurrency in upload should be from 1 to 1000."
+    condition     = alltrue([for size in [var.http, var.upload] : size.concurrency >= 1 && size.concurrency <= 1000])
+    error_message = "concurrency in http and upload should be from 1 to 1000."
   }
   validation {
-    condition     = var.upload.threads == null || try(var.upload.threads >= 1 && var.upload.threads <= 1000, false)
-    error_message = "threads in upload should be from 1 to 1000, or null for as many as concurrency."
+    condition     = alltrue([for size in [var.http, var.upload] : size.min_instances >= 0 && size.max_instances >= 1 && size.min_instances <= size.max_instances])
+    error_message = "min_instances in http and upload should be from 0 and no more than max_instances, which should be from 1."
   }
   validation {
     condition     = var.upload.timeout_seconds >= 120 && var.upload.timeout_seconds <= 540
     error_message = "timeout_seconds in upload should be from 120, which the storage client's own retries need, to 540, the most for an event."
-  }
-  validation {
-    condition     = var.upload.min_instances >= 0 && var.upload.max_instances >= 1 && var.upload.min_instances <= var.upload.max_instances
-    error_message = "min_instances in upload should be from 0 and no more than max_instances, which should be from 1."
   }
 }
 
@@ -389,4 +384,14 @@ variable "uploaders" {
     condition     = alltrue([for member in var.uploaders : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.+$", member))])
     error_message = "uploaders should hold user:, group:, serviceAccount:, domain:, principal: or principalSet: members; the bucket is never public."
   }
+}
+
+variable "vpc" {
+  description = "A network and a subnetwork of yours that the functions reach through direct VPC egress: private addresses, or with all_traffic everything (then with Private Google Access or NAT). null: none."
+  type = object({
+    network     = string
+    subnetwork  = string
+    all_traffic = optional(bool, false)
+  })
+  default = null
 }

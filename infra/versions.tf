@@ -1,15 +1,5 @@
-# State lives in a bucket, so that a laptop and a pipeline share it and its lock. The bucket is made once, by hand,
-# because Terraform cannot keep its state in what it has yet to create:
-#
-#   gcloud storage buckets create gs://PROJECT-terraform-state --location=REGION \
-#     --uniform-bucket-level-access --public-access-prevention
-#   gcloud storage buckets update gs://PROJECT-terraform-state --versioning
-#   terraform init -backend-config=bucket=PROJECT-terraform-state
-#
-# A second environment takes another bucket, or -backend-config=prefix=NAME.
-# Its first use of a project needs two interfaces that Terraform itself works through:
-#
-#   gcloud services enable cloudresourcemanager.googleapis.com serviceusage.googleapis.com
+# State lives in a bucket that `make bootstrap` makes, so that a laptop and a pipeline share it and its lock.
+# `make plan` names the bucket, and a prefix for each environment.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -23,22 +13,24 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 8.7"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = "~> 3.9"
+    }
     time = {
       source  = "hashicorp/time"
       version = "~> 0.14"
     }
   }
 
-  backend "gcs" {
-    prefix = "flowers"
-  }
+  backend "gcs" {}
 }
 
 provider "google" {
   project = var.project_id
   region  = var.region
 
-  # Quota is counted against this project whoever applies; the budget interface refuses a user's own credentials otherwise.
+  # Quota is counted against this project whoever applies; the budget API refuses a user's own credentials otherwise.
   user_project_override = true
   billing_project       = var.project_id
 

@@ -6,32 +6,13 @@ mock_provider "google" {
   }
 }
 mock_provider "archive" {}
+mock_provider "random" {}
 mock_provider "time" {}
 
 override_resource {
   target          = google_project_iam_custom_role.result_writer
   override_during = plan
   values          = { name = "projects/my-project/roles/flowers_result_writer" }
-}
-override_resource {
-  target          = google_service_account.trigger
-  override_during = plan
-  values          = { email = "trigger@" } # the alerts' documentation names it
-}
-override_resource {
-  target          = google_service_account.reconciliation
-  override_during = plan
-  values          = { email = "reconcile@", member = "serviceAccount:reconcile@" }
-}
-override_resource {
-  target          = google_service_account.scheduler
-  override_during = plan
-  values          = { email = "scheduler@", member = "serviceAccount:scheduler@" }
-}
-override_resource {
-  target          = google_service_account.dataflow
-  override_during = plan
-  values          = { email = "dataflow@", member = "serviceAccount:dataflow@" }
 }
 
 variables {
@@ -61,7 +42,7 @@ run "reconciled_each_night_with_results_apart" {
     error_message = "The job should run the container that was built."
   }
   assert {
-    condition     = google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].service_account == "reconcile@" && google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].timeout == "86400s"
+    condition     = google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].service_account == "flowers-reconcile@my-project.iam.gserviceaccount.com" && google_cloud_run_v2_job.reconciliation["job"].template[0].template[0].timeout == "86400s"
     error_message = "The job should run as its own account, for a day at most."
   }
   assert {
@@ -75,35 +56,32 @@ run "reconciled_each_night_with_results_apart" {
     error_message = "The job should have the upload function's settings."
   }
   assert {
-    condition     = { for key, grant in google_pubsub_topic_iam_member.backfill_publishes : key => "${grant.member} ${grant.topic} ${grant.role}" } == { reconciliation = "serviceAccount:reconcile@ flowers-results roles/pubsub.publisher" }
+    condition     = try(google_pubsub_topic_iam_member.publishers["reconcile"].member, "") == "serviceAccount:flowers-reconcile@my-project.iam.gserviceaccount.com" && try(google_pubsub_topic_iam_member.publishers["reconcile"].topic, "") == "flowers-results"
     error_message = "The job should be allowed to publish, to this topic alone."
   }
   assert {
-    condition     = google_cloud_scheduler_job.reconciliation["job"].schedule == "0 3 * * *" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].uri == "https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/flowers-reconciliation:run" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].oauth_token[0].service_account_email == "scheduler@"
+    condition     = google_cloud_scheduler_job.reconciliation["job"].schedule == "0 3 * * *" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].uri == "https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/flowers-reconciliation:run" && google_cloud_scheduler_job.reconciliation["job"].http_target[0].oauth_token[0].service_account_email == "flowers-scheduler@my-project.iam.gserviceaccount.com"
     error_message = "The scheduler should start the job each night, as its own account."
   }
   assert {
-    condition     = google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].role == "roles/run.invoker" && google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].name == "flowers-reconciliation" && google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].member == "serviceAccount:scheduler@"
+    condition     = google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].role == "roles/run.invoker" && google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].name == "flowers-reconciliation" && google_cloud_run_v2_job_iam_member.scheduler_runs_reconciliation["job"].member == "serviceAccount:flowers-scheduler@my-project.iam.gserviceaccount.com"
     error_message = "The scheduler should be allowed to start this job alone."
   }
   assert {
-    condition = [
-      for grant in [google_storage_bucket_iam_member.backfill_reads_images["reconciliation"], google_storage_bucket_iam_member.backfill_reads_results["reconciliation"], google_storage_bucket_iam_member.backfill_reads_model["reconciliation"], google_storage_bucket_iam_member.backfill_writes_results["reconciliation"]] :
-      "${grant.bucket} ${grant.member} ${grant.role} ${join("", grant.condition[*].expression)}"
-      ] == [
-      "my-project-flowers-images serviceAccount:reconcile@ roles/storage.objectViewer ",
-      "my-project-flowers-results serviceAccount:reconcile@ roles/storage.objectViewer ",
-      "my-models serviceAccount:reconcile@ roles/storage.objectViewer ",
-      "my-project-flowers-results serviceAccount:reconcile@ projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".flower.json\")",
-    ]
+    condition = toset([for grant in google_storage_bucket_iam_member.this : "${grant.bucket} ${grant.role} ${join("", grant.condition[*].expression)}" if grant.member == "serviceAccount:flowers-reconcile@my-project.iam.gserviceaccount.com"]) == toset([
+      "my-project-flowers-images roles/storage.objectViewer ",
+      "my-project-flowers-results roles/storage.objectViewer ",
+      "my-models roles/storage.objectViewer ",
+      "my-project-flowers-results projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".flower.json\")",
+    ])
     error_message = "The job should read images and the model, and write results and nothing else."
   }
   assert {
-    condition     = keys(google_storage_bucket_iam_member.backfill_writes_results) == ["reconciliation"] && length(google_project_iam_member.dataflow_works) == 0
+    condition     = length([for grant in concat(values(google_project_iam_member.this), values(google_storage_bucket_iam_member.this)) : grant if strcontains(grant.member, "dataflow")]) == 0
     error_message = "The reconciliation should grant Dataflow nothing."
   }
   assert {
-    condition     = contains(keys(google_project_service.this), "cloudscheduler.googleapis.com") && !contains(keys(google_project_service.this), "dataflow.googleapis.com")
+    condition     = contains(keys(google_project_service.this), "cloudscheduler") && !contains(keys(google_project_service.this), "dataflow")
     error_message = "The scheduler's interface should be enabled."
   }
   assert {
@@ -123,12 +101,16 @@ run "backfilled_on_dataflow" {
   }
 
   assert {
-    condition     = google_project_iam_member.dataflow_works["backfill"].role == "roles/dataflow.worker" && google_project_iam_member.dataflow_works["backfill"].member == "serviceAccount:dataflow@"
+    condition     = google_project_iam_member.this["dataflow dataflow.worker"].role == "roles/dataflow.worker" && google_project_iam_member.this["dataflow dataflow.worker"].member == "serviceAccount:flowers-dataflow@my-project.iam.gserviceaccount.com"
     error_message = "Dataflow's workers should have an account of their own that may work."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.backfill_writes_results["dataflow"].member == "serviceAccount:dataflow@" && google_storage_bucket_iam_member.backfill_writes_results["dataflow"].condition[0].expression == "resource.name.endsWith(\".json\")" && google_storage_bucket_iam_member.backfill_reads_images["dataflow"].role == "roles/storage.objectViewer"
-    error_message = "Dataflow's workers should read images and write results and nothing else."
+    condition = toset([for grant in google_storage_bucket_iam_member.this : "${grant.bucket} ${grant.role} ${join("", grant.condition[*].expression)}" if grant.member == "serviceAccount:flowers-dataflow@my-project.iam.gserviceaccount.com"]) == toset([
+      "my-project-flowers-images roles/storage.objectViewer ",
+      "my-project-flowers-images projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".json\")",
+      "my-project-flowers-dataflow roles/storage.objectAdmin ",
+    ])
+    error_message = "Dataflow's workers should read images, write results, keep temporary files in their own bucket, and nothing else."
   }
   assert {
     condition     = google_storage_bucket.dataflow["backfill"].public_access_prevention == "enforced" && google_storage_bucket.dataflow["backfill"].uniform_bucket_level_access && google_storage_bucket.dataflow["backfill"].encryption[0].default_kms_key_name == var.kms_key
@@ -139,15 +121,11 @@ run "backfilled_on_dataflow" {
     error_message = "Temporary files should be deleted."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.dataflow_keeps_temporary_files["backfill"].role == "roles/storage.objectAdmin" && google_storage_bucket_iam_member.dataflow_keeps_temporary_files["backfill"].bucket == "my-project-flowers-dataflow"
-    error_message = "Dataflow's workers should keep temporary files in their own bucket."
-  }
-  assert {
-    condition     = google_artifact_registry_repository_iam_member.dataflow_reads_container["backfill"].role == "roles/artifactregistry.reader"
+    condition     = google_artifact_registry_repository_iam_member.this["dataflow"].role == "roles/artifactregistry.reader"
     error_message = "Dataflow's workers should be able to read their container."
   }
   assert {
-    condition     = google_bigquery_table_iam_member.dataflow_writes_documents["results"].role == "roles/bigquery.dataEditor" && google_bigquery_table_iam_member.dataflow_writes_documents["results"].table_id == "streamed_documents" && google_bigquery_table_iam_member.dataflow_writes_documents["results"].member == "serviceAccount:dataflow@"
+    condition     = google_bigquery_table_iam_member.writers["dataflow"].role == "roles/bigquery.dataEditor" && google_bigquery_table_iam_member.writers["dataflow"].table_id == "streamed_documents" && google_bigquery_table_iam_member.writers["dataflow"].member == "serviceAccount:flowers-dataflow@my-project.iam.gserviceaccount.com"
     error_message = "Dataflow's workers should be able to write into the streamed table, where there is one."
   }
   assert {
@@ -159,7 +137,7 @@ run "backfilled_on_dataflow" {
     error_message = "Only workers should reach workers."
   }
   assert {
-    condition     = strcontains(output.dataflow_options, "--no_use_public_ips") && strcontains(output.dataflow_options, "--subnetwork regions/europe-west1/subnetworks/flowers-dataflow") && strcontains(output.dataflow_options, "--service_account_email dataflow@") && strcontains(output.dataflow_options, "/flowers-functions/backfill-dataflow:0123456789abcdef")
+    condition     = strcontains(output.dataflow_options, "--no_use_public_ips") && strcontains(output.dataflow_options, "--subnetwork regions/europe-west1/subnetworks/flowers-dataflow") && strcontains(output.dataflow_options, "--service_account_email flowers-dataflow@my-project") && strcontains(output.dataflow_options, "/flowers-functions/backfill-dataflow:0123456789abcdef")
     error_message = "The options should name account, network and container."
   }
   assert {

@@ -6,22 +6,13 @@ mock_provider "google" {
   }
 }
 mock_provider "archive" {}
+mock_provider "random" {}
 mock_provider "time" {}
 
-override_resource {
-  target          = google_service_account.http
-  override_during = plan
-  values          = { member = "serviceAccount:http@" }
-}
 override_resource {
   target          = google_project_iam_custom_role.result_writer
   override_during = plan
   values          = { name = "projects/my-project/roles/flowers_result_writer" }
-}
-override_resource {
-  target          = google_service_account.trigger
-  override_during = plan
-  values          = { email = "trigger@" } # the alerts' documentation names it
 }
 
 variables {
@@ -39,7 +30,7 @@ run "public_when_asked" {
   }
 
   assert {
-    condition     = keys(google_cloud_run_v2_service_iam_member.callers) == ["allUsers"] && google_cloud_run_v2_service_iam_member.callers["allUsers"].name == "flowers-http" && google_cloud_run_v2_service_iam_member.callers["allUsers"].role == "roles/run.invoker"
+    condition     = keys(google_cloud_run_v2_service_iam_member.callers) == ["allUsers", "trigger"] && google_cloud_run_v2_service_iam_member.callers["allUsers"].name == "flowers-http" && google_cloud_run_v2_service_iam_member.callers["allUsers"].role == "roles/run.invoker"
     error_message = "Everyone should be able to call the HTTPS function."
   }
   assert {
@@ -47,7 +38,7 @@ run "public_when_asked" {
     error_message = "The plan should say that the endpoint is public."
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.trigger_calls_upload.name == "flowers-upload" && google_cloudfunctions2_function.upload.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    condition     = google_cloud_run_v2_service_iam_member.callers["trigger"].name == "flowers-upload" && google_cloudfunctions2_function.this["upload"].service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
     error_message = "The upload function should stay closed."
   }
   assert {
@@ -66,15 +57,15 @@ run "people_let_in" {
   }
 
   assert {
-    condition     = toset(keys(google_cloud_run_v2_service_iam_member.callers)) == toset(var.invokers) && strcontains(output.access, "ana@example.org")
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.callers)) == toset(concat(var.invokers, ["trigger"])) && strcontains(output.access, "ana@example.org")
     error_message = "Those named, and only those, should be able to call the HTTPS function."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.uploaders_create["group:botanists@example.org"].role == "roles/storage.objectCreator" && google_storage_bucket_iam_member.uploaders_create["group:botanists@example.org"].bucket == "my-project-flowers-images"
+    condition     = google_storage_bucket_iam_member.this["group:botanists@example.org adds my-project-flowers-images"].role == "roles/storage.objectCreator" && google_storage_bucket_iam_member.this["group:botanists@example.org adds my-project-flowers-images"].member == "group:botanists@example.org"
     error_message = "Uploaders should be able to add images, not to overwrite or delete any."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.uploaders_read["group:botanists@example.org"].role == "roles/storage.objectViewer"
+    condition     = google_storage_bucket_iam_member.this["group:botanists@example.org reads my-project-flowers-images"].role == "roles/storage.objectViewer" && length([for key in keys(google_storage_bucket_iam_member.this) : key if startswith(key, "group:")]) == 2
     error_message = "Uploaders should be able to read results."
   }
   assert {
@@ -98,11 +89,11 @@ run "own_key_in_a_multi_region" {
     error_message = "The key should encrypt every bucket with users' data."
   }
   assert {
-    condition     = google_kms_crypto_key_iam_member.storage_agent[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && google_kms_crypto_key_iam_member.storage_agent[0].member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    condition     = google_kms_crypto_key_iam_member.agents["storage"].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && google_kms_crypto_key_iam_member.agents["storage"].member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
     error_message = "Cloud Storage's agent should be able to use the key."
   }
   assert {
-    condition     = contains(keys(google_project_service.this), "cloudkms.googleapis.com")
+    condition     = contains(keys(google_project_service.this), "cloudkms")
     error_message = "The key's interface should be enabled."
   }
   assert {
@@ -110,30 +101,27 @@ run "own_key_in_a_multi_region" {
     error_message = "The sources lie in the region, where a key of the multi-region cannot encrypt."
   }
   assert {
-    condition     = google_cloudfunctions2_function.upload.event_trigger[0].trigger_region == "eu" && google_cloudfunctions2_function.upload.location == "europe-west1" && google_bigquery_dataset.results.location == "eu"
+    condition     = google_cloudfunctions2_function.this["upload"].event_trigger[0].trigger_region == "eu" && google_cloudfunctions2_function.this["upload"].location == "europe-west1" && google_bigquery_dataset.results.location == "eu"
     error_message = "Trigger and dataset should be where the bucket is, the functions in the region."
   }
   assert {
-    condition     = google_cloudfunctions2_function.upload.service_config[0].environment_variables["RESULT_BUCKET"] == "my-project-flowers-results" && google_storage_bucket_iam_member.upload_writes_results.bucket == "my-project-flowers-results" && google_storage_bucket_iam_member.upload_reads_results[0].bucket == "my-project-flowers-results"
+    condition     = google_cloudfunctions2_function.this["upload"].service_config[0].environment_variables["RESULT_BUCKET"] == "my-project-flowers-results" && toset([for key in keys(google_storage_bucket_iam_member.this) : key if startswith(key, "upload ")]) == toset(["upload reads my-project-flowers-images", "upload reads my-project-flowers-results", "upload writes my-project-flowers-results"])
     error_message = "Results should go to their own bucket, where alone the upload function may write."
   }
   assert {
-    condition     = [for filter in google_cloudfunctions2_function.upload.event_trigger[0].event_filters : filter.value] == ["my-project-flowers-images"]
+    condition     = [for filter in google_cloudfunctions2_function.this["upload"].event_trigger[0].event_filters : filter.value] == ["my-project-flowers-images"]
     error_message = "Neither results nor archived photos should trigger the function."
   }
   assert {
-    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ARCHIVE_BUCKET"] == "my-project-flowers-archive"
+    condition     = google_cloudfunctions2_function.this["http"].service_config[0].environment_variables["ARCHIVE_BUCKET"] == "my-project-flowers-archive"
     error_message = "The HTTPS function should know the archive."
   }
   assert {
-    condition = [
-      for grant in [google_storage_bucket_iam_member.http_adds_to_archive[0], google_storage_bucket_iam_member.http_reads_archive[0], google_storage_bucket_iam_member.http_writes_archived_results[0]] :
-      "${grant.bucket} ${grant.member} ${grant.role} ${join("", grant.condition[*].expression)}"
-      ] == [
-      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectCreator ",
-      "my-project-flowers-archive serviceAccount:http@ roles/storage.objectViewer ",
-      "my-project-flowers-archive serviceAccount:http@ projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".json\")",
-    ]
+    condition = toset([for grant in google_storage_bucket_iam_member.this : "${grant.bucket} ${grant.role} ${join("", grant.condition[*].expression)}" if grant.member == "serviceAccount:flowers-http@my-project.iam.gserviceaccount.com"]) == toset([
+      "my-project-flowers-archive roles/storage.objectCreator ",
+      "my-project-flowers-archive roles/storage.objectViewer ",
+      "my-project-flowers-archive projects/my-project/roles/flowers_result_writer resource.name.endsWith(\".json\")",
+    ])
     error_message = "The HTTPS function should add to the archive and read it, and replace nothing in it but results."
   }
   assert {
@@ -195,44 +183,76 @@ run "another_model_and_more_buckets" {
     model_path      = "gs://my-models/roses.onnx"
     allowed_buckets = ["my-project-my-roses-images", "other-bucket"]
     result_suffix   = ".flower.json"
-    http            = { concurrency = 4, threads = 2, cpu = 2, memory = "2Gi", min_instances = 1 }
+    http            = { concurrency = 4, cpu = 2, memory = "2Gi", min_instances = 1 }
   }
 
   assert {
-    condition     = { for key, grant in google_storage_bucket_iam_member.functions_read_model : key => "${grant.bucket} ${grant.role}" } == { http = "my-models roles/storage.objectViewer", upload = "my-models roles/storage.objectViewer" }
+    condition     = alltrue([for account in ["http", "upload"] : google_storage_bucket_iam_member.this["${account} reads my-models"].role == "roles/storage.objectViewer"])
     error_message = "Both functions should be able to read the model."
   }
   assert {
-    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["ALLOWED_BUCKETS"] == "my-project-my-roses-images,other-bucket" && toset([for grant in google_storage_bucket_iam_member.http_reads_allowed_buckets : "${grant.bucket} ${grant.role}"]) == toset(["my-project-my-roses-images roles/storage.objectViewer", "other-bucket roles/storage.objectViewer"])
+    condition     = google_cloudfunctions2_function.this["http"].service_config[0].environment_variables["ALLOWED_BUCKETS"] == "my-project-my-roses-images,other-bucket" && toset([for key in keys(google_storage_bucket_iam_member.this) : key if startswith(key, "http ")]) == toset(["http reads my-models", "http reads my-project-my-roses-images", "http reads other-bucket"])
     error_message = "The HTTPS function should be told of, and able to read, exactly the buckets named."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.upload_writes_results.condition[0].expression == "resource.name.endsWith(\".flower.json\")" && google_bigquery_table.documents["uploads"].external_data_configuration[0].source_uris == tolist(["gs://my-project-my-roses-images/*.flower.json"])
+    condition     = google_storage_bucket_iam_member.this["upload writes my-project-my-roses-images"].condition[0].expression == "resource.name.endsWith(\".flower.json\")" && google_bigquery_table.documents["uploads"].external_data_configuration[0].source_uris == tolist(["gs://my-project-my-roses-images/*.flower.json"])
     error_message = "Grant and table should follow the suffix."
   }
   assert {
-    condition     = google_cloudfunctions2_function.http.service_config[0].environment_variables["THREADS"] == "2" && google_cloudfunctions2_function.http.service_config[0].max_instance_request_concurrency == 4 && google_cloudfunctions2_function.http.service_config[0].available_cpu == "2" && google_cloudfunctions2_function.http.service_config[0].min_instance_count == 1
+    condition     = google_cloudfunctions2_function.this["http"].service_config[0].environment_variables["THREADS"] == "4" && google_cloudfunctions2_function.this["http"].service_config[0].max_instance_request_concurrency == 4 && google_cloudfunctions2_function.this["http"].service_config[0].available_cpu == "2" && google_cloudfunctions2_function.this["http"].service_config[0].min_instance_count == 1
     error_message = "The function should have the size asked for."
   }
   assert {
-    condition     = google_project_iam_custom_role.result_writer.role_id == "my_roses_result_writer" && google_bigquery_dataset.results.dataset_id == "my_roses" && google_logging_metric.upload_events.name == "my_roses_upload_events"
+    condition     = google_bigquery_dataset.results.dataset_id == "my_roses" && google_logging_metric.upload_events.name == "my_roses_upload_events"
     error_message = "Names that take no hyphen should have an underscore."
   }
 }
 
-run "deployed_by_a_pipeline" {
+run "behind_a_load_balancer_with_login" {
   command = plan
 
   variables {
-    pipeline = true
+    edge     = { domain = "flowers.example.org", requests_per_minute = 30, iap = true }
+    invokers = ["group:botanists@example.org"]
   }
 
   assert {
-    condition     = google_service_account.pipeline[0].account_id == "flowers-pipeline"
-    error_message = "The pipeline should have an account of its own."
+    condition     = google_cloudfunctions2_function.this["http"].service_config[0].ingress_settings == "ALLOW_INTERNAL_AND_GCLB"
+    error_message = "The rate limit should have no way around it."
   }
   assert {
-    condition     = length(google_project_iam_member.pipeline) > 0 && length(setintersection(keys(google_project_iam_member.pipeline), ["roles/owner", "roles/editor"])) == 0
-    error_message = "The pipeline should have the roles that it needs, and no basic role."
+    condition     = [for rule in google_compute_security_policy.edge["edge"].rule : "${rule.rate_limit_options[0].rate_limit_threshold[0].count} in ${rule.rate_limit_options[0].rate_limit_threshold[0].interval_sec} s by ${rule.rate_limit_options[0].enforce_on_key}" if rule.action == "throttle"] == ["30 in 60 s by IP"]
+    error_message = "Each address should have the limit that was asked for."
+  }
+  assert {
+    condition     = google_compute_managed_ssl_certificate.edge["edge"].managed[0].domains == tolist(["flowers.example.org"]) && google_compute_global_forwarding_rule.edge["edge"].port_range == "443" && output.http_url == "https://flowers.example.org"
+    error_message = "The domain should have a certificate, and be the address of the endpoint."
+  }
+  assert {
+    condition     = google_compute_backend_service.edge["edge"].iap[0].enabled && google_iap_web_backend_service_iam_member.edge["group:botanists@example.org"].role == "roles/iap.httpsResourceAccessor" && google_cloud_run_v2_service_iam_member.callers["iap"].member == "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com"
+    error_message = "People should log in, those named and nobody else, and IAP should be allowed to call the function."
+  }
+}
+
+run "as_an_organization_requires" {
+  command = plan
+
+  variables {
+    binary_authorization = true
+    scan_images          = true
+    vpc                  = { network = "shared", subnetwork = "functions", all_traffic = true }
+  }
+
+  assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : function.service_config[0].binary_authorization_policy == "default"])
+    error_message = "Both functions should be deployed under the project's policy."
+  }
+  assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : function.service_config[0].direct_vpc_egress == "VPC_EGRESS_ALL_TRAFFIC" && function.service_config[0].direct_vpc_network_interface[0].subnetwork == "functions"])
+    error_message = "Both functions should use the network."
+  }
+  assert {
+    condition     = google_artifact_registry_repository.functions.vulnerability_scanning_config[0].enablement_config == "INHERITED" && contains(keys(google_project_service.this), "containerscanning")
+    error_message = "Containers should be scanned."
   }
 }

@@ -20,23 +20,15 @@ run "refused_1" {
     backfill_tag         = "a tag"
     budget               = { billing_account = "mine", monthly_amount = 20 }
     cors_allow_origin    = "app.example.org"
-    default_language     = "fr"
-    http                 = { memory = "256Mi" }
+    pipeline             = { github = "flowers" }
     image_retention_days = 0
     invokers             = ["allUsers"]
     kms_key              = "images"
-    log_level            = "LOUD"
-    max_image_bytes      = 0
-    max_image_pixels     = 0
     model_path           = "https://example.org/other.onnx"
     name                 = "Flowers"
-    pixel_budget         = 0
     project_id           = "123456789012"
-    reject_below         = 1.5
     result_suffix        = ""
-    runtime              = "nodejs22"
     soft_delete_days     = 6
-    top_k                = 0
     upload               = { memory = "big" }
     upload_cors_origins  = ["https://a.example/path"]
     uploaders            = ["allUsers"]
@@ -49,23 +41,15 @@ run "refused_1" {
     var.backfill_tag,
     var.budget,
     var.cors_allow_origin,
-    var.default_language,
-    var.http,
+    var.pipeline,
     var.image_retention_days,
     var.invokers,
     var.kms_key,
-    var.log_level,
-    var.max_image_bytes,
-    var.max_image_pixels,
     var.model_path,
     var.name,
-    var.pixel_budget,
     var.project_id,
-    var.reject_below,
     var.result_suffix,
-    var.runtime,
     var.soft_delete_days,
-    var.top_k,
     var.upload,
     var.upload_cors_origins,
     var.uploaders,
@@ -84,15 +68,12 @@ run "refused_2" {
     budget            = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 0.5 }
     cors_allow_origin = "https://a.example, https://b.example"
     dataflow          = true
-    http              = { cpu = 0.5 }
     invokers          = ["ana@example.org"]
     kms_key           = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k"
     model_path        = "gs://bucket/model.keras"
     name              = "a-name-that-is-too-long"
     reconciliation    = {}
-    reject_below      = -0.1
     result_suffix     = "json"
-    runtime           = "python310"
     soft_delete_days  = 91
     upload            = { cpu = 3 }
     uploaders         = ["allAuthenticatedUsers"]
@@ -103,15 +84,12 @@ run "refused_2" {
     var.budget,
     var.cors_allow_origin,
     var.dataflow,
-    var.http,
     var.invokers,
     var.kms_key,
     var.model_path,
     var.name,
     var.reconciliation,
-    var.reject_below,
     var.result_suffix,
-    var.runtime,
     var.soft_delete_days,
     var.upload,
     var.uploaders,
@@ -129,7 +107,6 @@ run "refused_3" {
     bucket_location  = "asia"
     region           = "eu"
     alert_thresholds = { latency_seconds = 0 }
-    http             = { concurrency = 0 }
     invokers         = ["allAuthenticatedUsers"]
     backfill_tag     = "0123456789abcdef"
     reconciliation   = { cpu = 3 }
@@ -141,7 +118,6 @@ run "refused_3" {
     var.bucket_location,
     var.region,
     var.alert_thresholds,
-    var.http,
     var.invokers,
     var.reconciliation,
     var.result_suffix,
@@ -157,22 +133,26 @@ run "refused_4" {
   }
 
   variables {
-    bucket_location  = "nam4"
-    alert_thresholds = { retry_age_minutes = 1440 }
-    http             = { threads = 0 }
-    backfill_tag     = "0123456789abcdef"
-    reconciliation   = { memory = "512Mi" }
-    result_suffix    = ".result.JPEG"
-    upload           = { threads = 0 }
+    bucket_location   = "nam4"
+    alert_thresholds  = { retry_age_minutes = 1440 }
+    backfill_tag      = "0123456789abcdef"
+    reconciliation    = { memory = "512Mi" }
+    result_suffix     = ".result.JPEG"
+    settings          = { LOG_LEVEL = "LOUD" }
+    upload            = { concurrency = 0 }
+    cors_allow_origin = "https://app.example.org" # a private endpoint
+    pipeline          = { cloud_build = "my-repository" }
   }
 
   expect_failures = [
     var.bucket_location,
     var.alert_thresholds,
-    var.http,
     var.reconciliation,
     var.result_suffix,
+    var.settings,
     var.upload,
+    var.cors_allow_origin,
+    var.pipeline,
   ]
 }
 
@@ -184,18 +164,20 @@ run "refused_5" {
   }
 
   variables {
+    edge           = { domain = "flowers" }
     http           = { timeout_seconds = 3601 }
     backfill_tag   = "0123456789abcdef"
     reconciliation = { timeout_hours = 169 }
     result_suffix  = ".a/b"
-    upload         = { timeout_seconds = 119 }
+    settings       = { TOP_K = "0" }
   }
 
   expect_failures = [
+    var.edge,
     var.http,
     var.reconciliation,
     var.result_suffix,
-    var.upload,
+    var.settings,
   ]
 }
 
@@ -207,16 +189,18 @@ run "refused_6" {
   }
 
   variables {
-    backfill_tag   = "0123456789abcdef"
+    edge           = { domain = "flowers.example.org", requests_per_minute = 0 }
     http           = { min_instances = 11 }
+    backfill_tag   = "0123456789abcdef"
     reconciliation = { schedule = "nightly" }
-    upload         = { timeout_seconds = 541 }
+    settings       = { DEFAULT_LANGUAGE = "fr" }
   }
 
   expect_failures = [
-    var.http,
-    var.reconciliation,
+    var.edge,
     var.upload,
+    var.reconciliation,
+    var.settings,
   ]
 }
 
@@ -228,13 +212,13 @@ run "refused_7" {
   }
 
   variables {
-    http   = { ingress = "ALLOW_NOBODY" }
-    upload = { max_instances = 0 }
+    http     = { ingress = "ALLOW_NOBODY" }
+    settings = { REJECT_BELOW = "1.5" }
   }
 
   expect_failures = [
     var.http,
-    var.upload,
+    var.settings,
   ]
 }
 
@@ -246,12 +230,124 @@ run "refused_8" {
   }
 
   variables {
-    http   = { memory = "5Gi" }
-    upload = { memory = "1Gi", cpu = 4 }
+    http     = { memory = "5Gi" }
+    settings = { MAX_IMAGE_BYTES = "0" }
   }
 
   expect_failures = [
-    var.http,
+    var.upload,
+    var.settings,
+  ]
+}
+
+run "refused_9" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    allow_unauthenticated = true
+    cors_allow_origin     = "*"
+    edge                  = { domain = "flowers.example.org", iap = true }
+    settings              = { NO_SUCH_SETTING = "1" }
+    upload                = { memory = "1Gi", cpu = 4 }
+  }
+
+  expect_failures = [
+    var.cors_allow_origin,
+    var.settings,
+    var.upload,
+  ]
+}
+
+run "refused_10" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    http     = { cpu = 3 }
+    settings = { MAX_IMAGE_PIXELS = "many" }
+  }
+
+  expect_failures = [
+    var.upload,
+    var.settings,
+  ]
+}
+
+run "refused_11" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    http     = { memory = "256Mi" }
+    settings = { PIXEL_BUDGET = "-1" }
+  }
+
+  expect_failures = [
+    var.upload,
+    var.settings,
+  ]
+}
+
+run "refused_12" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    settings = { REJECT_BELOW = "-0.1" }
+    upload   = { timeout_seconds = 541 }
+  }
+
+  expect_failures = [
+    var.settings,
+    var.upload,
+  ]
+}
+
+run "refused_13" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    settings = { REJECT_BELOW = "one" }
+    upload   = { timeout_seconds = 119 }
+  }
+
+  expect_failures = [
+    var.settings,
+    var.upload,
+  ]
+}
+
+run "refused_14" {
+  command = plan
+
+  module {
+    source = "./tests/variables"
+  }
+
+  variables {
+    settings = { REJECT_BELOW = "2" }
+    upload   = { max_instances = 0 }
+  }
+
+  expect_failures = [
+    var.settings,
     var.upload,
   ]
 }
@@ -264,34 +360,31 @@ run "accepted_at_the_edges" {
   }
 
   variables {
-    alert_emails         = ["ops+flowers@example.org"]
-    alert_thresholds     = { error_ratio = 0.001, latency_seconds = 0.1, memory_share = 0.99, retry_age_minutes = 10 }
-    allowed_buckets      = ["a.b-c_d"]
-    backfill_tag         = "v1.0_a-b"
-    bucket_location      = "eu"
-    budget               = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 1 }
-    cors_allow_origin    = "http://localhost:8080"
-    dataflow             = true
-    default_language     = "es"
-    http                 = { memory = "512Mi", concurrency = 1, threads = 1, timeout_seconds = 3600, min_instances = 1, max_instances = 1 }
-    image_retention_days = 1
-    invokers             = ["domain:example.org"]
-    kms_key              = "projects/p/locations/europe/keyRings/r/cryptoKeys/k"
-    log_level            = "WARNING"
-    max_image_bytes      = 1
-    max_image_pixels     = 1
-    model_path           = "gs://models/2026/roses.onnx"
-    name                 = "ab"
-    pixel_budget         = 1
-    reconciliation       = { schedule = "*/30 0-5 * * MON-FRI", cpu = 8, memory = "32Gi", timeout_hours = 168 }
-    region               = "northamerica-northeast1"
-    reject_below         = 0
-    result_suffix        = ".flowers-v1.json"
-    runtime              = "python313"
-    soft_delete_days     = 90
-    top_k                = 1
-    upload               = { memory = "32Gi", cpu = 8, concurrency = 1000, timeout_seconds = 120 }
-    upload_cors_origins  = ["http://localhost:8080"]
-    uploaders            = ["principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*"]
+    allow_unauthenticated = true
+    edge                  = { domain = "a.b.example", requests_per_minute = 10000 }
+    pipeline              = { cloud_build = "projects/p/locations/l/connections/c/repositories/r", github = "a/b.c", state_bucket = "my-state" }
+    settings              = { DEFAULT_LANGUAGE = "es", LOG_LEVEL = "WARNING", MAX_IMAGE_BYTES = "1", MAX_IMAGE_PIXELS = "1", PIXEL_BUDGET = "1", REJECT_BELOW = "0", TOP_K = "1" }
+    vpc                   = { network = "n", subnetwork = "s" }
+    alert_emails          = ["ops+flowers@example.org"]
+    alert_thresholds      = { error_ratio = 0.001, latency_seconds = 0.1, memory_share = 0.99, retry_age_minutes = 10 }
+    allowed_buckets       = ["a.b-c_d"]
+    backfill_tag          = "v1.0_a-b"
+    bucket_location       = "eu"
+    budget                = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 1 }
+    cors_allow_origin     = "http://localhost:8080"
+    dataflow              = true
+    http                  = { memory = "512Mi", concurrency = 1, timeout_seconds = 3600, min_instances = 1, max_instances = 1 }
+    image_retention_days  = 1
+    invokers              = ["domain:example.org"]
+    kms_key               = "projects/p/locations/europe/keyRings/r/cryptoKeys/k"
+    model_path            = "gs://models/2026/roses.onnx"
+    name                  = "ab"
+    reconciliation        = { schedule = "*/30 0-5 * * MON-FRI", cpu = 8, memory = "32Gi", timeout_hours = 168 }
+    region                = "northamerica-northeast1"
+    result_suffix         = ".flowers-v1.json"
+    soft_delete_days      = 90
+    upload                = { memory = "32Gi", cpu = 8, concurrency = 1000, timeout_seconds = 120 }
+    upload_cors_origins   = ["http://localhost:8080"]
+    uploaders             = ["principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*"]
   }
 }

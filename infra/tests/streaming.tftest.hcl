@@ -6,32 +6,19 @@ mock_provider "google" {
   }
 }
 mock_provider "archive" {}
+mock_provider "random" {}
 mock_provider "time" {}
 
 override_resource {
-  target          = google_service_account.http
+  target          = google_project_iam_custom_role.result_writer
   override_during = plan
-  values          = { member = "serviceAccount:http@" }
+  values          = { name = "projects/my-project/roles/flowers_result_writer" }
 }
+
 override_resource {
-  target          = google_service_account.upload
+  target          = google_pubsub_topic.this
   override_during = plan
-  values          = { member = "serviceAccount:upload@" }
-}
-override_resource {
-  target          = google_service_account.trigger
-  override_during = plan
-  values          = { email = "trigger@" } # the alerts' documentation names it
-}
-override_resource {
-  target          = google_pubsub_topic.dead_letters
-  override_during = plan
-  values          = { id = "projects/my-project/topics/flowers-results-dead-letters" }
-}
-override_resource {
-  target          = google_pubsub_topic.results
-  override_during = plan
-  values          = { id = "projects/my-project/topics/flowers-results" }
+  values          = { id = "projects/my-project/topics/one-of-two" }
 }
 
 variables {
@@ -52,34 +39,34 @@ run "streamed_under_an_own_key" {
 
   assert {
     condition = alltrue([
-      for function in [google_cloudfunctions2_function.http, google_cloudfunctions2_function.upload] :
+      for function in google_cloudfunctions2_function.this :
       function.service_config[0].environment_variables["RESULT_TOPIC"] == "projects/my-project/topics/flowers-results"
     ])
     error_message = "Both functions should be told the topic."
   }
   assert {
-    condition     = google_pubsub_topic.results["results"].name == "flowers-results" && google_pubsub_subscription.results["results"].topic == "projects/my-project/topics/flowers-results"
+    condition     = { for key, topic in google_pubsub_topic.this : key => topic.name } == { results = "flowers-results", dead_letters = "flowers-results-dead-letters" } && google_pubsub_subscription.results["results"].topic == google_pubsub_topic.this["results"].id
     error_message = "The subscription should read the topic that the functions publish to."
   }
   assert {
-    condition     = { for key, grant in google_pubsub_topic_iam_member.functions_publish : "${key} ${grant.member}" => "${grant.topic} ${grant.role}" } == { "http serviceAccount:http@" = "flowers-results roles/pubsub.publisher", "upload serviceAccount:upload@" = "flowers-results roles/pubsub.publisher" }
-    error_message = "Both functions should be allowed to publish, to this topic alone."
+    condition = { for key, grant in google_pubsub_topic_iam_member.publishers : grant.member => "${grant.topic} ${grant.role}" } == {
+      "serviceAccount:flowers-http@my-project.iam.gserviceaccount.com"            = "flowers-results roles/pubsub.publisher"
+      "serviceAccount:flowers-upload@my-project.iam.gserviceaccount.com"          = "flowers-results roles/pubsub.publisher"
+      "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com" = "flowers-results-dead-letters roles/pubsub.publisher"
+    }
+    error_message = "Both functions should be allowed to publish, to this topic alone, and Pub/Sub's agent to publish dead letters."
   }
   assert {
     condition     = google_pubsub_subscription.results["results"].bigquery_config[0].table == "my-project.flowers.streamed_documents" && google_pubsub_subscription.results["results"].bigquery_config[0].use_table_schema && google_pubsub_subscription.results["results"].bigquery_config[0].drop_unknown_fields
     error_message = "Messages should be written into the table's columns, fields that it does not know left out."
   }
   assert {
-    condition     = google_bigquery_table_iam_member.pubsub_writes_documents["results"].role == "roles/bigquery.dataEditor" && google_bigquery_table_iam_member.pubsub_writes_documents["results"].table_id == "streamed_documents" && google_bigquery_table_iam_member.pubsub_writes_documents["results"].member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    condition     = google_bigquery_table_iam_member.writers["pubsub"].role == "roles/bigquery.dataEditor" && google_bigquery_table_iam_member.writers["pubsub"].table_id == "streamed_documents" && google_bigquery_table_iam_member.writers["pubsub"].member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     error_message = "Pub/Sub's agent should be able to write into the table, and into no other."
   }
   assert {
-    condition     = google_pubsub_subscription.results["results"].dead_letter_policy[0].dead_letter_topic == "projects/my-project/topics/flowers-results-dead-letters" && google_pubsub_subscription.dead_letters["results"].topic == "projects/my-project/topics/flowers-results-dead-letters"
+    condition     = google_pubsub_subscription.results["results"].dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.this["dead_letters"].id && google_pubsub_subscription.dead_letters["results"].topic == google_pubsub_topic.this["dead_letters"].id
     error_message = "What BigQuery refuses should wait in a subscription of its own."
-  }
-  assert {
-    condition     = google_pubsub_topic_iam_member.pubsub_publishes_dead_letters["results"].role == "roles/pubsub.publisher" && google_pubsub_topic_iam_member.pubsub_publishes_dead_letters["results"].topic == "flowers-results-dead-letters" && google_pubsub_topic_iam_member.pubsub_publishes_dead_letters["results"].member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
-    error_message = "Pub/Sub's agent should be able to publish dead letters."
   }
   assert {
     condition     = google_pubsub_subscription_iam_member.pubsub_takes_dead_letters["results"].role == "roles/pubsub.subscriber" && google_pubsub_subscription_iam_member.pubsub_takes_dead_letters["results"].subscription == "flowers-results-to-bigquery" && google_pubsub_subscription_iam_member.pubsub_takes_dead_letters["results"].member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
@@ -106,22 +93,23 @@ run "streamed_under_an_own_key" {
     error_message = "The view should read the streamed table."
   }
   assert {
-    condition     = google_pubsub_topic.results["results"].kms_key_name == var.kms_key && google_pubsub_topic.dead_letters["results"].kms_key_name == var.kms_key && google_bigquery_table.streamed_documents["results"].encryption_configuration[0].kms_key_name == var.kms_key
+    condition     = google_pubsub_topic.this["results"].kms_key_name == var.kms_key && google_pubsub_topic.this["dead_letters"].kms_key_name == var.kms_key && google_bigquery_table.streamed_documents["results"].encryption_configuration[0].kms_key_name == var.kms_key
     error_message = "The key should encrypt topics and table."
   }
   assert {
-    condition = { for key, grant in google_kms_crypto_key_iam_member.streaming_agents : key => "${grant.role} ${grant.member}" } == {
+    condition = { for key, grant in google_kms_crypto_key_iam_member.agents : key => "${grant.role} ${grant.member}" } == {
       bigquery = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:bq-123456789012@bigquery-encryption.iam.gserviceaccount.com"
       pubsub   = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+      storage  = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
     }
-    error_message = "The agents of Pub/Sub and BigQuery should be able to use the key."
+    error_message = "The agents of Pub/Sub, BigQuery and Cloud Storage should be able to use the key."
   }
   assert {
     condition     = contains(keys(google_monitoring_alert_policy.this), "dead_letters") && strcontains(google_monitoring_alert_policy.this["dead_letters"].conditions[0].condition_prometheus_query_language[0].query, "subscription_id=\"flowers-results-dead-letters\"")
     error_message = "Dead letters should be told."
   }
   assert {
-    condition     = output.result_topic == "projects/my-project/topics/flowers-results" && output.classifications["streamed"] == "my-project.flowers.streamed_classifications"
+    condition     = output.result_topic == google_pubsub_topic.this["results"].id && output.classifications["streamed"] == "my-project.flowers.streamed_classifications"
     error_message = "The outputs should name topic and view."
   }
 }
@@ -138,7 +126,7 @@ run "streamed_with_google_s_keys_and_kept" {
     error_message = "Streamed documents should be kept through a destroy, unless asked."
   }
   assert {
-    condition     = length(google_kms_crypto_key_iam_member.streaming_agents) + length(google_bigquery_table.streamed_documents["results"].encryption_configuration) == 0
+    condition     = length(google_kms_crypto_key_iam_member.agents) + length(google_bigquery_table.streamed_documents["results"].encryption_configuration) == 0
     error_message = "Without a key of one's own, none should be granted."
   }
 }

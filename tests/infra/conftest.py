@@ -40,7 +40,7 @@ class Terraform:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
 
@@ -109,7 +109,7 @@ def checkov(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _variables_of_the_example() -> str:
     """terraform.tfvars.example with every assignment in force."""
     text = (INFRA / "terraform.tfvars.example").read_text(encoding="utf-8")
-    return re.sub(r"^# (\w+ += )", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"^# (\w+ += |  [A-Z_]+ += |\})", r"\1", text, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,9 @@ def _names_of_settings() -> set[str]:
 
 
 def _environment(plan: dict[str, Any], planned: Planned, function: str) -> dict[str, str]:
-    variables: dict[str, str] = planned(plan, "google_cloudfunctions2_function")[function]["service_config"][0][
-        "environment_variables"
-    ]
+    variables: dict[str, str] = planned(plan, "google_cloudfunctions2_function")[f"this[{function}]"]["service_config"][
+        0
+    ]["environment_variables"]
     return variables
 
 

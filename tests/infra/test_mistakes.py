@@ -12,31 +12,24 @@ MISTAKES = [
     ("storage.tf", "= var.delete_images_on_destroy", "= true", "Destroying the deployment should not destroy images"),
     ("functions.tf", '"RETRY_POLICY_RETRY"', '"RETRY_POLICY_DO_NOT_RETRY"', "Without retries, an upload is lost"),
     ("functions.tf", "= local.location", '= "us-central1"', "The trigger should be where the bucket is"),
+    ("functions.tf", '"315532800"', '""', "Bytecode should stay valid"),
     (
         "functions.tf",
-        "= local.images_bucket",
+        "= event_trigger.value",
         "= google_storage_bucket.source.name",
         "Only the images bucket should trigger",
     ),
-    (
-        "functions.tf",
-        "= google_service_account.upload.email",
-        "= google_service_account.http.email",
-        "as its own account",
-    ),
+    ("functions.tf", "= local.email[each.key]", "= local.email.build", "as its own account"),
     ("functions.tf", '"ALLOW_INTERNAL_ONLY"', '"ALLOW_ALL"', "Nobody on the internet should reach the upload function"),
-    (
-        "identities.tf",
-        "roles/eventarc.eventReceiver",
-        "roles/eventarc.viewer",
-        "The trigger should be allowed to receive",
-    ),
-    ("identities.tf", "roles/pubsub.publisher", "roles/pubsub.viewer", "agent should be allowed to publish"),
+    ("identities.tf", "eventarc.eventReceiver", "eventarc.viewer", "The trigger should be allowed to receive"),
+    ("identities.tf", '"420s"', '"90s"', "A grant may take seven minutes"),
+    ("identities.tf", "concat(keys(local.bucket_grants), ", "concat(", "Each grant should be waited for"),
+    ("services.tf", '"roles/eventarc.serviceAgent"', '"roles/viewer"', "agents should be granted their roles"),
     ("identities.tf", '"storage.objects.create", ', "", "Writing results takes two permissions"),
-    ("identities.tf", 'endsWith(\\"${var.result_suffix}\\")', 'endsWith(\\"\\")', "never an image"),
-    ("identities.tf", '? ["allUsers"] : var.invokers', '? var.invokers : ["allUsers"]', "Nobody should be let in"),
+    ("identities.tf", 'endsWith(\\"${condition.value}\\")', 'endsWith(\\"\\")', "never an image"),
+    ("identities.tf", '? ["allUsers"] : var.invokers', '? var.invokers : ["allUsers"]', "The trigger alone"),
     ("bigquery.tf", '"NEWLINE_DELIMITED_JSON"', '"CSV"', "over one-line JSON"),
-    ("build.tf", "gcf-v2-sources-", "", "A build should read sources and no image"),
+    ("identities.tf", "gcf-v2-sources-", "", "A build should read sources and no image"),
 ]
 # The same of what is off by default.
 MISTAKES_IN_STREAMING = [
@@ -53,12 +46,17 @@ MISTAKES_IN_STREAMING = [
         "should be able to write into the table",
     ),
     ("streaming.tf", '"roles/pubsub.subscriber"', '"roles/pubsub.viewer"', "to take dead letters out"),
-    ("streaming.tf", "http   = google_service_account.http.member", "", "Both functions should be allowed to publish"),
+    (
+        "streaming.tf",
+        'concat(["http", "upload"], ',
+        'concat(["upload"], ',
+        "Both functions should be allowed to publish",
+    ),
     ("streaming.tf", 'ttl = ""', 'ttl = "2678400s"', "should not vanish"),
     ("streaming.tf", "= !var.delete_images_on_destroy", "= false", "through a destroy"),
     ("streaming.tf", "kms_key_name = var.kms_key", "", "The key should encrypt topics and table"),
-    ("streaming.tf", ", pubsub = local.pubsub_agent", "", "should be able to use the key"),
-    ("environment.tf", "topics/${local.results_topic}", "topics/results", "Both functions should be told the topic"),
+    ("services.tf", '["bigquery", "pubsub"]', '["bigquery"]', "should be able to use the key"),
+    ("functions.tf", "topics/${local.results_topic}", "topics/results", "Both functions should be told the topic"),
 ]
 MISTAKES_IN_BACKFILL = [
     ("reconciliation.tf", '"roles/run.invoker"', '"roles/run.viewer"', "should be allowed to start this job alone"),
@@ -69,19 +67,14 @@ MISTAKES_IN_BACKFILL = [
         "over the images bucket",
     ),
     ("reconciliation.tf", '"THREADS"', '"THREADS", "RESULT_TOPIC"', "should have the upload function's settings"),
-    ("backfill.tf", "var.streaming ? local.backfill_accounts : {}", "{}", "should be allowed to publish"),
+    ("streaming.tf", ", tolist(local.backfills)", "", "should be allowed to publish"),
     (
         "reconciliation.tf",
-        "= google_service_account.reconciliation[",
-        "= google_service_account.scheduler[",
+        "= local.email.reconcile",
+        "= local.email.scheduler",
         "The job should run as its own account",
     ),
-    (
-        "backfill.tf",
-        "expression  = local.results_only.expression",
-        'expression  = "true"',
-        "write results and nothing else",
-    ),
+    ("identities.tf", '== "writes" ?', '== "nothing" ?', "write results and nothing else"),
     (
         "dataflow.tf",
         "private_ip_google_access = true",
@@ -95,12 +88,15 @@ MISTAKES_IN_BACKFILL = [
         "Only workers should reach workers",
     ),
     ("dataflow.tf", '"enforced"', '"inherited"', "temporary files should be private"),
-    (
-        "dataflow.tf",
-        '"roles/artifactregistry.reader"',
-        '"roles/artifactregistry.writer"',
-        "be able to read their container",
-    ),
+    ("identities.tf", 'dataflow = "reader"', 'dataflow = "writer"', "be able to read their container"),
+]
+MISTAKES_IN_THE_PIPELINE = [
+    ("pipeline.tf", '"^main$"', '".*"', "Only main should deploy"),
+    ("pipeline.tf", '"viewer",\n  ]', '"viewer",\n    "run.admin",\n  ]', "to change nothing"),
+    ("pipeline.tf", "serviceAccountOpenIdTokenCreator", "serviceAccountUser", "should get an identity token"),
+    ("pipeline.tf", ":environment:production", "", "Only a job in the environment production should deploy"),
+    ("pipeline.tf", "assertion.repository == '${var.pipeline.github}'", "true", "other repositories should be refused"),
+    ("pipeline.tf", '"deploy viewer", ', "", "on the billing account"),
 ]
 # These are refused before a plan: file, what stands there, the mistake, command, what terraform says.
 BROKEN = {
@@ -113,10 +109,10 @@ BROKEN = {
     ),
     "a missing role": (
         "identities.tf",
-        'resource "google_cloud_run_v2_service_iam_member" "trigger_calls_upload"',
-        'resource "google_cloud_run_v2_service_iam_member" "nobody_calls_upload"',
+        'resource "google_cloud_run_v2_service_iam_member" "callers"',
+        'resource "google_cloud_run_v2_service_iam_member" "nobody"',
         ("test", "-filter=tests/defaults.tftest.hcl"),
-        "trigger_calls_upload",
+        "google_cloud_run_v2_service_iam_member",
     ),
     "a validation that lets everything pass": (
         "settings.tf",
@@ -137,7 +133,12 @@ def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("tests", "mistakes"),
-    [("defaults", MISTAKES), ("streaming", MISTAKES_IN_STREAMING), ("backfill", MISTAKES_IN_BACKFILL)],
+    [
+        ("defaults", MISTAKES),
+        ("streaming", MISTAKES_IN_STREAMING),
+        ("backfill", MISTAKES_IN_BACKFILL),
+        ("pipeline", MISTAKES_IN_THE_PIPELINE),
+    ],
 )
 def test_each_mistake_turns_a_test_of_the_plan_red(
     terraform: Terraform, tmp_path: Path, tests: str, mistakes: list[tuple[str, str, str, str]]
