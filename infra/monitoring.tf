@@ -1,9 +1,9 @@
-# What is counted and shown, and what wakes someone up. Queries are PromQL, which names the metrics of Cloud Monitoring
+# What is counted. Queries are PromQL, which names the metrics of Cloud Monitoring
 # after a rule of its own: https://cloud.google.com/monitoring/promql/promql-mapping
 
 locals {
-  http_service   = google_cloudfunctions2_function.http.name
-  upload_service = google_cloudfunctions2_function.upload.name
+  http_service   = google_cloudfunctions2_function.this["http"].name
+  upload_service = google_cloudfunctions2_function.this["upload"].name
 
   upload_events_metric = "${replace(var.name, "-", "_")}_upload_events"
   faults_metric        = "${replace(var.name, "-", "_")}_faults"
@@ -12,8 +12,7 @@ locals {
   of_both   = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\",service_name=~\"${local.http_service}|${local.upload_service}\""
   of_http   = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\",service_name=\"${local.http_service}\""
   of_upload = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\",service_name=\"${local.upload_service}\""
-  # Eventarc names topic and subscription after the region and the function, with numbers that it makes up.
-  of_topic          = "monitored_resource=\"pubsub_topic\",topic_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
+  # Eventarc names the subscription after the region and the function, with numbers that it makes up.
   of_subscription   = "monitored_resource=\"pubsub_subscription\",subscription_id=~\"eventarc-${local.location}-${local.upload_service}-[0-9]+-.*\""
   of_reconciliation = "monitored_resource=\"cloud_run_job\",location=\"${var.region}\",job_name=\"${var.name}-reconciliation\""
   of_dead_letters   = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${local.dead_letters}\""
@@ -55,43 +54,4 @@ resource "google_logging_metric" "faults" {
   }
 
   depends_on = [time_sleep.services]
-}
-
-resource "google_monitoring_notification_channel" "email" {
-  for_each = toset(var.alert_emails)
-
-  display_name = "${var.name}: ${each.value}"
-  type         = "email"
-  labels       = { email_address = each.value }
-
-  depends_on = [time_sleep.services]
-}
-
-resource "google_monitoring_alert_policy" "this" {
-  for_each = length(var.alert_emails) == 0 ? {} : local.alerts
-
-  display_name          = "${var.name}: ${each.value.title}"
-  combiner              = "OR"
-  severity              = each.value.severity
-  notification_channels = [for channel in google_monitoring_notification_channel.email : channel.name]
-
-  conditions {
-    display_name = each.value.title
-
-    condition_prometheus_query_language {
-      query               = chomp(each.value.query)
-      duration            = each.value.duration
-      evaluation_interval = "60s"
-      # On a new project nothing has been measured yet, and a policy over an unknown metric would be refused.
-      disable_metric_validation = true
-    }
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    subject   = "${var.name}: ${each.value.title}"
-    content   = chomp(each.value.documentation)
-  }
-
-  depends_on = [google_logging_metric.upload_events]
 }
