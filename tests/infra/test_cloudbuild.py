@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.conftest import LEFTOVERS, ROOT
+from tests.infra.conftest import LEFTOVERS, ROOT, Planned
 
 CLOUDBUILD = ROOT / "cloudbuild.yaml"
 BACKFILL_IMAGE = ROOT / "infra" / "backfill-image.yaml"
@@ -20,14 +20,14 @@ BUILD: dict[str, Any] = yaml.safe_load(CLOUDBUILD.read_text(encoding="utf-8"))
 STEPS = {step["id"]: step for step in BUILD["steps"]}
 
 
-def problems(file: Path) -> list[str]:
-    """What Cloud Build's schema, as check-jsonschema carries it, has against a file."""
+def problems(file: Path, schema: str = "vendor.cloudbuild") -> list[str]:
+    """Return what a schema that check-jsonschema carries has against a file."""
     command = [
         sys.executable,
         "-m",
         "check_jsonschema",
         "--builtin-schema",
-        "vendor.cloudbuild",
+        schema,
         "-o",
         "json",
         str(file),
@@ -47,7 +47,7 @@ def test_it_is_by_the_schema(file: Path) -> None:
         ("waitFor: [deploy]", "waitfor: [deploy]"),
         ("timeout: 3600s", "timeout: [3600]"),
         ("logging: CLOUD_LOGGING_ONLY", "logging: SOMEWHERE"),
-        ("    name: python:3.11", "    image: python:3.11"),
+        ("    name: python:3.13", "    image: python:3.13"),
     ],
 )
 def test_a_mistake_is_found(right: str, wrong: str, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def before(step: str) -> set[str]:
 
 
 def test_nothing_is_deployed_before_it_is_tested_and_planned() -> None:
-    assert {"test", "test-deployment", "plan", "note-revisions"} <= before("deploy")
+    assert {"test", "test-deployment", "plan", "note-revisions", "backfill-image", "keep-sbom"} <= before("deploy")
     assert before("roll-back-on-failure") == set(STEPS) - {"roll-back-on-failure"}
 
 
@@ -83,6 +83,68 @@ def test_every_substitution_of_ours_has_a_default_and_is_used() -> None:
         assert used == set(build["substitutions"])
         documented = set(re.findall(r"^#   (_[A-Z_]+) ", file.read_text(encoding="utf-8"), re.MULTILINE))
         assert documented == used
+
+
+def test_every_substitution_is_set_by_the_triggers(full_plan: dict[str, Any], planned: Planned) -> None:
+    triggers = planned(full_plan, "google_cloudbuild_trigger")
+    assert set(triggers) == {"this[deploy]", "this[plan]"}
+    for trigger in triggers.values():
+        assert set(trigger["substitutions"]) == set(BUILD["substitutions"])
+
+
+def test_python_is_of_one_version_everywhere() -> None:
+    version = (ROOT / "infra" / "python-version").read_text().strip()
+    assert {step["name"] for step in BUILD["steps"] if step["name"].startswith("python:")} == {f"python:{version}"}
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
+    assert "python-version-file: infra/python-version" in workflow
+    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    oldest = re.findall(r"sys.version_info < \((\d+), (\d+)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert {job["container"] for job in ci["jobs"].values()} == {
+        f"python:{version}",
+        *map("python:{0[0]}.{0[1]}".format, oldest),
+    }
+
+
+def test_lock_names_a_release_of_each_provider() -> None:
+    versions = (ROOT / "infra" / "versions.tf").read_text(encoding="utf-8")
+    wanted = dict(re.findall(r'source  = "([a-z/]+)"\n +version = "~> ([\d.]+)"', versions))
+    lock = (ROOT / "infra" / ".terraform.lock.hcl").read_text(encoding="utf-8")
+    locked = dict(
+        re.findall(r'^provider "registry.terraform.io/([a-z/]+)" \{\n +version += "([\d.]+)"', lock, re.MULTILINE)
+    )
+    assert set(locked) == set(wanted)
+    for provider, constraint in wanted.items():
+        assert locked[provider].startswith(constraint.partition(".")[0] + ".")
+        assert [*map(int, locked[provider].split("."))] >= [*map(int, constraint.split("."))]
+
+
+def workflow_runs(job: str) -> list[str]:
+    """Return the commands that a job of the GitHub workflow runs."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
+    return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
+
+
+def test_github_workflow_is_by_the_schema() -> None:
+    assert problems(ROOT / ".github" / "workflows" / "deploy.yml", "vendor.github-workflows") == []
+
+
+def test_github_plans_pull_requests_and_deploys_from_main() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
+    assert workflow[True]["push"] == {"branches": ["main"]}  # YAML 1.1 reads the key `on` as true
+    assert "environment" not in workflow["jobs"]["plan"]
+    assert not any("deploy" in command for command in workflow_runs("plan"))
+    assert workflow["jobs"]["deploy"]["environment"] == "production"
+    commands = workflow_runs("deploy")
+    order = [
+        "make lint test sbom",
+        "make plan",
+        "infra/revisions.sh note",
+        "make deploy",
+        "make smoke",
+        "infra/revisions.sh restore",
+    ]
+    found = [next(index for index, command in enumerate(commands) if command.startswith(start)) for start in order]
+    assert found == sorted(found)
 
 
 # Remembers what it was asked for.
@@ -130,9 +192,11 @@ def built_tag(repository: Path) -> str:
 def test_the_containers_are_built_from_the_code_and_called_by_it(repository: Path) -> None:
     tag = built_tag(repository)
     asked = (repository / "bin" / "asked").read_text().splitlines()
-    assert asked[:3] == ["builds", "submit", "infra/.build/backfill"]
-    assert "--config=infra/backfill-image.yaml" in asked
-    assert f"--substitutions=_REPOSITORY=europe-west1-docker.pkg.dev/my-project/flowers-functions,_TAG={tag}" in asked
+    assert asked[:3] == ["builds", "submit", ".build/backfill"]
+    assert "--config=backfill-image.yaml" in asked
+    version = (repository / "infra" / "python-version").read_text().strip()
+    repository_name = "europe-west1-docker.pkg.dev/my-project/flowers-functions"
+    assert f"--substitutions=_PYTHON={version},_REPOSITORY={repository_name},_TAG={tag}" in asked
     # What the deployment lets build, and read these sources (infra/build.tf, infra/source.tf).
     account = "flowers-build@my-project.iam.gserviceaccount.com"
     assert f"--service-account=projects/my-project/serviceAccounts/{account}" in asked
@@ -146,8 +210,16 @@ def test_the_containers_are_built_from_the_code_and_called_by_it(repository: Pat
     assert built_tag(repository) != tag
 
 
+def test_containers_are_tagged_without_being_built(repository: Path) -> None:
+    """What a plan needs, on an account that may build nothing."""
+    subprocess.run([repository / "infra" / "backfill-image.sh"], timeout=60, check=True)
+    written = (repository / "infra" / "backfill.auto.tfvars").read_text()
+    built_tag(repository)
+    assert (repository / "infra" / "backfill.auto.tfvars").read_text() == written
+
+
 def test_the_containers_sources_are_complete(repository: Path) -> None:
-    assert make(repository, "backfill-source").returncode == 0
+    built_tag(repository)
     source = repository / "infra" / ".build" / "backfill"
     build = yaml.safe_load(BACKFILL_IMAGE.read_text(encoding="utf-8"))
     (dockerfile,) = re.findall(r"--file (\S+)", json.dumps(build))
@@ -163,5 +235,8 @@ def test_the_containers_sources_are_complete(repository: Path) -> None:
 def test_a_missing_project_is_told(repository: Path) -> None:
     done = make(repository, "backfill-image", "REGION=europe-west1")
     assert done.returncode != 0
-    assert "PROJECT or REGION is missing" in done.stderr
+    assert "PROJECT is missing" in done.stderr
+    done = make(repository, "backfill-image", "PROJECT=my-project")
+    assert done.returncode != 0
+    assert "REGION is missing" in done.stderr
     assert not (repository / "bin" / "asked").exists()
