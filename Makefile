@@ -11,7 +11,7 @@ PYTEST = python -m pytest --ignore=tests/function/backfill --ignore=tests/browse
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud check format lint hooks lock clean export \
     test test-backfill test-browser test-export test-infra test-load test-soak \
-    bench bench-backfill profile load capacity plan deploy smoke backfill-source backfill-image
+    bench bench-backfill profile load capacity bootstrap plan deploy smoke sbom backfill-image
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -90,25 +90,26 @@ export: .venv/export/ready ## rebuild the served model from the Keras model and 
 	.venv/export/bin/python -m export all $(if $(DATA),--data $(DATA))
 
 ##@ Deploy (Google Cloud)
-plan: ## show what a deployment would change (STATE_BUCKET=my-project-terraform-state)
-	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, see infra/versions.tf))
-	terraform -chdir=infra init -input=false -backend-config=bucket=$(STATE_BUCKET)
-	terraform -chdir=infra plan -input=false -out=flowers.tfplan
+bootstrap: ## prepare a project for the first plan (PROJECT=my-project REGION=europe-west1; DRY_RUN=1 to look)
+	@DRY_RUN=$(DRY_RUN) infra/bootstrap.sh "$(PROJECT)" "$(REGION)" "$(ENV)"
+
+plan: ## show what a deployment would change (STATE_BUCKET=my-project-terraform-state; ENV=dev)
+	$(if $(STATE_BUCKET),,$(error STATE_BUCKET is missing: name the bucket that holds the state, as make bootstrap says))
+	terraform -chdir=infra init -input=false -reconfigure -backend-config=bucket=$(STATE_BUCKET) -backend-config=prefix=flowers$(ENV:%=/%)
+	terraform -chdir=infra plan -input=false $(if $(filter false,$(LOCK)),-lock=false,-lock-timeout=10m) $(ENV:%=-var-file=env/%.tfvars) -out=flowers.tfplan
 
 deploy: ## apply the plan of `make plan`
-	terraform -chdir=infra apply -input=false flowers.tfplan
+	terraform -chdir=infra apply -input=false -lock-timeout=10m flowers.tfplan
 
 smoke: .venv/test/ready ## test a deployment with one photo (URL=https://… BUCKET=my-images, or one of the two)
 	.venv/test/bin/python -m tests.smoke $(call options,URL BUCKET RESULTS SUFFIX)
 
-backfill-source: ## gather the source of the backfill's containers in infra/.build/backfill
-	rm -rf infra/.build/backfill && mkdir -p infra/.build && cp -R function infra/.build/backfill && cp infra/dataflow.Dockerfile infra/.build/backfill/
-	find infra/.build/backfill \( -name __pycache__ -o -name '*.md' \) -prune -exec rm -rf {} +
-	cp infra/.build/backfill/backfill/requirements.txt infra/.build/backfill/requirements.txt
+sbom: .venv/tools/ready ## list the packages of the function in infra/.build/function.cdx.json (CycloneDX)
+	mkdir -p infra/.build
+	.venv/tools/bin/cyclonedx-py requirements function/requirements.txt --output-reproducible --output-file infra/.build/function.cdx.json
 
-backfill-image: backfill-source ## build those containers in Cloud Build (PROJECT=my-project REGION=europe-west1)
-	$(if $(and $(PROJECT),$(REGION)),,$(error PROJECT or REGION is missing: name those of infra/terraform.tfvars))
-	infra/backfill-image.sh $(PROJECT) $(REGION) $(NAME)
+backfill-image: ## build the backfill's containers in Cloud Build (PROJECT=my-project REGION=europe-west1)
+	infra/backfill-image.sh "$(or $(PROJECT),$(error PROJECT is missing: name that of infra/terraform.tfvars))" "$(REGION)" "$(NAME)"
 
 tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .venv/export/ready
 	@mkdir -p $(@D)
