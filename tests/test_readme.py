@@ -30,7 +30,6 @@ RUN_BY = {
 NEEDS_GOOGLE_CLOUD = (
     r"^(until )?gcloud ",
     r"^bq ",
-    r"^cp infra/terraform\.tfvars\.example ",  # the first step of a deployment
     r"^terraform -chdir=infra ",
     r"^[A-Z_]+=\$\((gcloud|terraform) ",
     r"^curl .*gcloud auth print-identity-token",
