@@ -94,7 +94,7 @@ def test_pixels_of_profiled_grey_are_chromiums(canvas: Page) -> None:
     check(canvas, encode(PICTURE.convert("L"), "PNG", icc_profile=grey_profile(1.0)))
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
 def test_pixels_of_transparency_are_chromiums(canvas: Page, format: str) -> None:
     picture = PICTURE.convert("RGBA")
     picture.putalpha(PICTURE.getchannel("G"))
@@ -122,9 +122,9 @@ def test_pixels_of_avif_coding_points_are_chromiums(canvas: Page, points: tuple[
     data = sample("AVIF")
     at = data.index(b"nclx") + 4
     data = data[:at] + bytes([0, points[0], 0, points[1]]) + data[at + 4 :]
-    check(canvas, data, largest=6 if points[1] > 13 else 2)
+    check(canvas, data, largest=3)
 
 
 @pytest.mark.parametrize("points", [(9, 16), (9, 18), (12, 16)], ids=str)
 def test_pixels_of_hdr_png_are_chromiums(canvas: Page, points: tuple[int, int]) -> None:
-    check(canvas, with_chunk(b"cICP", bytes([*points, 0, 1])), largest=6)
+    check(canvas, with_chunk(b"cICP", bytes([*points, 0, 1])), largest=3)

@@ -99,7 +99,9 @@ def _by_numbers(image: Image.Image, colours: ColourSpace) -> Image.Image:
         return image
     signal = np.asarray(image) / 255.0
     if transfer in (_PQ, _HLG):
-        light = _tone_mapped(_pq(signal) if transfer == _PQ else _hlg(signal))
+        wide = np.linalg.inv(_to_xyz(_PRIMARIES[9])) @ _to_xyz(points)
+        light = _tone_mapped((_pq(signal) if transfer == _PQ else _hlg(signal)) @ wide.T)
+        points = _PRIMARIES[9]
     else:
         light = _srgb_light(signal) if exponent is None else signal**exponent
     light = light @ (np.linalg.inv(_to_xyz(_SRGB)) @ _to_xyz(points)).T
@@ -140,11 +142,12 @@ def _hlg(signal: _Floats) -> _Floats:
 def _tone_mapped(light: _Floats) -> _Floats:
     """Return light from 0 to 1, as browsers do (SMPTE ST 2094-50): half as bright up to a diffuse white, then less.
 
-    The brightest channel decides, so that hues stay.
+    The brightest channel of BT.2020 decides, so that hues stay.
     """
-    brightest = np.clip(light.max(axis=-1, keepdims=True), 1e-6, _PEAK / _WHITE)
+    brightest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
     # A quadratic Bézier curve from (1, 0.5) over (1.65, 0.825) to (peak, 1), solved for its parameter.
     square = _PEAK / _WHITE - 2.3
     t = (np.sqrt(1.69 + 4 * square * np.maximum(brightest - 1, 0)) - 1.3) / (2 * square)
-    mapped: _Floats = light * np.where(brightest <= 1, 0.5, (0.5 + 0.65 * t - 0.15 * t**2) / brightest)
+    curve = np.minimum(0.5 + 0.65 * t - 0.15 * np.minimum(t, 1) ** 2, 1)
+    mapped: _Floats = light * np.where(brightest <= 1, 0.5, curve / brightest)
     return mapped

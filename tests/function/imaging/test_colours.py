@@ -130,4 +130,4 @@ def test_hdr_picture_is_tone_mapped(transfer: int) -> None:
 
     pixels = seen(data[:33] + png_chunk(b"cICP", bytes([9, transfer, 0, 1])) + data[33:], picture)
 
-    assert np.abs(pixels[4, :, 0].astype(int) - HDR[transfer]).max() <= 3
+    assert np.abs(pixels[4, :, 0].astype(int) - HDR[transfer]).max() <= 1
