@@ -1,4 +1,4 @@
-"""The command line: what the program understands itself, and Beam's options, all checked before anything runs."""
+"""Read the command line: the program's own options and Beam's, all checked before anything runs."""
 
 import argparse
 import os
@@ -14,9 +14,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
-from flowers.classifier import Classifier
 from flowers.cloud.objects import BUCKET_NAME, ObjectAddress
-from flowers.model.session import ModelError
 from flowers.settings import Settings, SettingsError
 
 from .job import ConfigurationError, Job
@@ -42,15 +40,26 @@ options of Apache Beam follow as they are: --runner, --project, --region, --temp
   --direct_num_workers N         processes on this machine (default: one for each core)
 
 exit status:
-  0 all is done (images at fault have their error documents)    1 something is left to do: run it again
-  2 the command or the settings are at fault
+  0 all is done (invalid images have their error documents)    1 something is left to do: run it again
+  2 the command or a setting is invalid
 """
 _TABLE = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]:\w{1,1024}\.[\w-]{1,1024}", re.ASCII)
 
 
 @dataclass(frozen=True)
+class Options:
+    """Hold the program's own options, as they were given."""
+
+    input: str
+    all: bool
+    dry_run: bool
+    bigquery: str | None
+    report: Path | None
+
+
+@dataclass(frozen=True)
 class Command:
-    """A command that can run: the job, what to do with it, and Beam's options. `table` is `project:dataset.table`."""
+    """Hold a valid command: the job, what to do with it, and Beam's options. `table` is `project:dataset.table`."""
 
     job: Job
     dry_run: bool
@@ -61,10 +70,10 @@ class Command:
 
 
 def read_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
-    """The command that the arguments and the environment's settings make.
+    """Read a command from the arguments and the environment's settings. The model is not loaded.
 
-    Ends the program with status 2 for arguments that make none, and for `--help` with 0. Raises `ConfigurationError`
-    for what the arguments name but is not there, and for settings at fault.
+    End the program with status 2 for invalid arguments, and with 0 for `--help`. Raise `ConfigurationError` if
+    something that the arguments name is missing, or a setting is invalid.
     """
     parser = argparse.ArgumentParser(
         prog="python -m backfill",
@@ -75,21 +84,22 @@ def read_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Co
     )
     parser.add_argument("--input", required=True, metavar="PATTERN", help="gs://bucket/pattern, or a pattern of files")
     parser.add_argument("--all", action="store_true", help="redo the images that have their result, too")
-    parser.add_argument("--dry-run", action="store_true", help="only count, and estimate the time and the cost")
+    parser.add_argument("--dry-run", action="store_true", help="only count, and estimate the time")
     parser.add_argument("--bigquery", metavar="PROJECT:DATASET.TABLE", help="write the results of this run there, too")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="a page with a chart and the odd ones")
-    own, rest = parser.parse_known_args(arguments)
-    options = _beam_options(parser, rest)
-    on_dataflow = options.view_as(StandardOptions).runner == "DataflowRunner"
+    given, rest = parser.parse_known_args(arguments)
+    own = Options(**vars(given))
+    beam = _beam_options(parser, rest)
+    on_dataflow = beam.view_as(StandardOptions).runner == "DataflowRunner"
     job = _job(own.input, own.all, environment, on_dataflow)
     _check_bigquery(own.bigquery)
     if own.report and not own.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {own.report}: there is no folder {own.report.absolute().parent}. Make it.")
-    return Command(job, own.dry_run, own.bigquery, own.report, options, on_dataflow)
+    return Command(job, own.dry_run, own.bigquery, own.report, beam, on_dataflow)
 
 
 def _beam_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> PipelineOptions:
-    """Beam's options, which Beam itself would ignore where it does not know them."""
+    """Read Beam's options. Beam itself ignores unknown ones."""
     options = PipelineOptions(list(arguments))
     known: list[argparse.ArgumentParser] = []
     options.get_all_options(add_extra_args_fn=known.append)
@@ -114,8 +124,7 @@ def _job(pattern: str, redo_all: bool, environment: Mapping[str, str], on_datafl
     kept = {name: value for name, value in environment.items() if name in variables}
     try:
         settings = Settings.from_environment(kept)
-        version = Classifier(settings).identity["version"]
-    except (SettingsError, ModelError) as error:
+    except SettingsError as error:
         raise ConfigurationError(str(error)) from error
     local = not pattern.startswith("gs://")
     if local and "://" in pattern:
@@ -127,7 +136,7 @@ def _job(pattern: str, redo_all: bool, environment: Mapping[str, str], on_datafl
         raise ConfigurationError(f"--input {pattern}: Dataflow's workers see no files of this machine, only gs://…")
     if on_dataflow and kept.get("MODEL_PATH") and not isinstance(settings.model_path, ObjectAddress):
         raise ConfigurationError("MODEL_PATH names a file of this machine; Dataflow's workers need one in gs://…")
-    return Job(place, Pattern(names), local, version, kept, redo_all)
+    return Job(place, Pattern(names), local, kept, redo_all)
 
 
 def _bucket(pattern: str) -> tuple[str, str]:
@@ -138,7 +147,7 @@ def _bucket(pattern: str) -> tuple[str, str]:
 
 
 def _folder(pattern: str) -> tuple[str, str]:
-    """The folder before the first wildcard, as an absolute path, and the pattern below it."""
+    """Return the folder before the first wildcard, as an absolute path, and the pattern below it."""
     path = Path(pattern).expanduser()
     if path.is_dir():
         return str(path.absolute()), ""

@@ -25,16 +25,16 @@ class Job:
     """Images of a bucket, or of the folder `place` where it is `local`, whose names are by `pattern`.
 
     `environment` has the variables of the settings; they are read anew by each worker, where the bundled model may lie
-    elsewhere. `redo_all` classifies what has its result, too. `progress` is a folder on this machine that tells how far
-    the work is, None where the workers are on others.
+    elsewhere. `redo_all` classifies what has its result, too. `model_version` is filled in when the job runs.
+    `progress` is a folder on this machine that shows the progress, None if the workers are on other machines.
     """
 
     place: str
     pattern: Pattern
     local: bool
-    model_version: str
     environment: Mapping[str, str] = field(default_factory=dict)
     redo_all: bool = False
+    model_version: str = ""
     progress: Path | None = None
 
     @property

@@ -18,8 +18,11 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 
+from flowers.classifier import Classifier
 from flowers.cloud.objects import ObjectMissingError
 from flowers.errors import FlowersError
+from flowers.model.file import ModelError
+from flowers.settings import SettingsError
 
 from .bigquery import write_rows
 from .command_line import Command
@@ -47,6 +50,7 @@ def run(command: Command) -> int:
     Raises `ConfigurationError` and `JobEndedError`.
     """
     started = time.monotonic()
+    command = replace(command, job=replace(command.job, model_version=_model_version(command.job)))
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         if command.on_dataflow:
             add_package(command.beam, Path(folder))
@@ -70,10 +74,18 @@ def run(command: Command) -> int:
             write_page(command.report, summary, read_samples(samples), command.job)
     print(summary.text())
     if command.dry_run:
-        print(estimate(summary, command.job, _workers(command), command.on_dataflow))
+        print(estimate(summary, command.job, _workers(command)))
     if command.report and not command.dry_run:
         print(f"\nreport: {command.report}")
     return 1 if summary.left else 0
+
+
+def _model_version(job: Job) -> str:
+    """Load the model to learn its version. Raise `ConfigurationError` if it cannot be served with the settings."""
+    try:
+        return Classifier(job.settings).identity["version"]
+    except (SettingsError, ModelError) as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _workers(command: Command) -> int:

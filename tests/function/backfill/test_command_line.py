@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill.command_line import read_command
 from tests.support.backfill_program import Run, program
 from tests.support.emulated_cloud import EmulatedStorage
 
@@ -64,3 +65,9 @@ def test_help_shows_usage_and_exit_status() -> None:
         "RESULT_SUFFIX",
     ]
     assert [text for text in wanted if text not in run.out] == []
+
+
+def test_command_line_is_read_without_loading_the_model(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    command = read_command(["--input", str(tmp_path)], {"MODEL_PATH": str(tmp_path / "broken.onnx")})
+    assert command.job.model_version == ""

@@ -26,7 +26,7 @@ def test_a_dry_run_counts_estimates_and_writes_nothing(bucket: storage.Bucket) -
     run = backfill(pattern, "--dry-run")
     assert (run.status, run.counts["to do"], run.counts["done before"]) == (0, 4, 4)
     assert re.search(r"about 0:00:0\d with 1 workers, at [\d.]+ ms an image", run.out)
-    assert "$0.00 for the bucket's operations" in run.out
+    assert "$" not in run.out
     assert names(bucket) == before
     assert backfill(pattern, "--dry-run", "--all").counts["to do"] == 8
 
