@@ -106,7 +106,7 @@ class LocalFiles:
             if not before.st_mtime_ns == os.fstat(file.fileno()).st_mtime_ns == stored.generation:
                 raise ObjectMissingError(str(path))
         if len(data) > most:
-            raise InputError("IMAGE_TOO_LARGE", f"The file has more than {most:,} bytes, the most here.")
+            raise InputError("IMAGE_TOO_LARGE", f"The file has more than {most:,} bytes, the limit.")
         return data
 
     def write(

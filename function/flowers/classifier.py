@@ -118,7 +118,7 @@ class Classifier:
         if size > self._settings.max_image_bytes:
             raise InputError(
                 "IMAGE_TOO_LARGE",
-                f"The image has {size:,} bytes; {self._settings.max_image_bytes:,} is the most. Scale it down.",
+                f"The image has {size:,} bytes; the limit is {self._settings.max_image_bytes:,}. Scale it down.",
             )
 
     def classify(

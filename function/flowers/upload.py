@@ -62,7 +62,7 @@ class UploadFunction:
             raise
         except Exception as error:
             _log(logging.ERROR, "retry", "failed unexpectedly, to be retried", image, age, traceback=True)
-            raise UnavailableError("INTERNAL", "The classifier failed. The fault is logged.") from error
+            raise UnavailableError("INTERNAL", "Internal error, which is logged.") from error
 
 
 def _entry(outcome: Outcome) -> tuple[int, str, str]:

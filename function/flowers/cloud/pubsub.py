@@ -64,7 +64,7 @@ class Topic:
                 else google.auth.default(scopes=["https://www.googleapis.com/auth/pubsub"])[0]
             )
         except GoogleAuthError as error:
-            raise UnavailableError("UNAVAILABLE", f"There are no credentials to publish to {name} with.") from error
+            raise UnavailableError("UNAVAILABLE", f"No credentials to publish to {name}.") from error
         self._session = AuthorizedSession(credentials, refresh_timeout=_TIMEOUT[1])  # type: ignore[no-untyped-call]
 
     def publish(self, data: bytes, attributes: Mapping[str, str]) -> None:
@@ -75,8 +75,10 @@ class Topic:
         except (_RefusedError, RetryError, GoogleAuthError, requests.RequestException) as error:
             # The cause is for the log: it may name accounts and hosts.
             cause = error.cause if isinstance(error, RetryError) and error.cause else error
-            advice = _ADVICE.get(getattr(cause, "status", 0), "Try again later.")
-            raise UnavailableError("UNAVAILABLE", f"Pub/Sub took no document for {self._name}. {advice}") from cause
+            advice = _ADVICE.get(getattr(cause, "status", 0), "Retry later.")
+            raise UnavailableError(
+                "UNAVAILABLE", f"Pub/Sub did not accept a document for {self._name}. {advice}"
+            ) from cause
 
     def _post(self, message: Mapping[str, object]) -> None:
         response = self._session.post(self._url, json={"messages": [message]}, timeout=_TIMEOUT)

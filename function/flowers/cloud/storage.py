@@ -36,7 +36,7 @@ class _Capped(io.BytesIO):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the library writes nothing else
         if self.tell() + len(data) > self._most:
-            raise InputError("IMAGE_TOO_LARGE", f"The object unpacks to more than {self._most:,} bytes, the most here.")
+            raise InputError("IMAGE_TOO_LARGE", f"The object unpacks to more than {self._most:,} bytes, the limit.")
         return super().write(data)
 
 
@@ -54,7 +54,7 @@ def _our_errors(what: str) -> Iterator[None]:
     except (GoogleAPIError, GoogleAuthError, DataCorruption, requests.RequestException, OSError) as error:
         # The cause is for the log: it may name accounts and hosts.
         cause = error.cause if isinstance(error, RetryError) and error.cause else error
-        raise UnavailableError("UNAVAILABLE", f"Cloud Storage did not serve {what}. Try again later.") from cause
+        raise UnavailableError("UNAVAILABLE", f"Cloud Storage is unavailable for {what}. Retry later.") from cause
 
 
 def _stored(address: ObjectAddress, blob: storage.Blob) -> StoredObject:

@@ -89,7 +89,11 @@ class HttpFunction:
             answer = refuse(error)
         except Exception:
             logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
-            answer = refuse(UnavailableError("INTERNAL", "The classifier failed. The fault is logged."))
+            answer = refuse(
+                UnavailableError(
+                    "INTERNAL", "Internal error, which is logged. Retry once, then tell the operator the time."
+                )
+            )
         _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
         response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
@@ -106,7 +110,9 @@ class HttpFunction:
             return Answer(None, 204, {"Allow": ", ".join(allowed), **self._preflight(allowed)})
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            refused = refuse(InputError("METHOD_NOT_ALLOWED", f"Use {' or '.join(methods)} here."))
+            refused = refuse(
+                InputError("METHOD_NOT_ALLOWED", f"{request.method} is not allowed. Use {' or '.join(methods)}.")
+            )
             return refused._replace(headers={"Allow": ", ".join(allowed)})
         return handler(request)
 
@@ -245,7 +251,7 @@ class HttpFunction:
             if address.bucket not in self._settings.allowed_buckets:
                 raise InputError(
                     "BUCKET_NOT_ALLOWED",
-                    f"The bucket {address.bucket} may not be read through this endpoint. Send the image's bytes.",
+                    f"Bucket {address.bucket} is not allowed here. Send the image's bytes.",
                 )
             image = self._cloud.storage.look_up(address)
             if image is None:
@@ -267,9 +273,11 @@ class HttpFunction:
         top, language = parameters.get("top"), parameters.get("lang")
         most = len(self._classifier.model.card.labels)
         if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
-            raise InputError("INVALID_PARAMETER", f"top should be a whole number from 1 to {most}.")
+            raise InputError("INVALID_PARAMETER", f"top={top[:40]!r} is invalid. Use a whole number from 1 to {most}.")
         if language is not None and language not in LANGUAGES:
-            raise InputError("INVALID_PARAMETER", f"lang should be one of {', '.join(LANGUAGES)}.")
+            raise InputError(
+                "INVALID_PARAMETER", f"lang={language[:40]!r} is invalid. Use one of {', '.join(LANGUAGES)}."
+            )
         return QueryOptions(None if top is None else int(top), language, _flag(parameters, "heatmap"))
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
@@ -302,7 +310,7 @@ def _flag(parameters: Mapping[str, str], name: str) -> bool:
     """Return whether a parameter that is 1 or 0, by default 0, is 1."""
     value = parameters.get(name, "0")
     if value not in ("0", "1"):
-        raise InputError("INVALID_PARAMETER", f"{name} should be 1 or 0.")
+        raise InputError("INVALID_PARAMETER", f"{name}={value[:40]!r} is invalid. Use 1 or 0.")
     return value == "1"
 
 
@@ -311,7 +319,7 @@ def _trace(request: Request) -> dict[str, str]:
 
 
 def _not_found(address: ObjectAddress) -> InputError:
-    return InputError("NOT_FOUND", f"There is no object {address.uri}.")
+    return InputError("NOT_FOUND", f"Object {address.uri} not found. Check the address.")
 
 
 def _sum(one: Timing, other: Timing) -> Timing:

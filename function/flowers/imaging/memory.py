@@ -34,7 +34,7 @@ class Budget:
                     lambda: self._queue[0] is ticket and units <= self._free, self._wait_seconds
                 )
                 if not ready:
-                    raise UnavailableError("UNAVAILABLE", "Too many large images at once. Try again in a few seconds.")
+                    raise UnavailableError("UNAVAILABLE", "Too many large images at once. Retry in a few seconds.")
                 self._free -= units
             finally:
                 self._queue.remove(ticket)
@@ -59,7 +59,7 @@ class PixelBudget(Budget):
         if units > self.total:
             raise InputError(
                 "IMAGE_TOO_LARGE",
-                f"Decoding this image takes {units:,} pixels; {self.total:,} is the most here. "
+                f"Decoding this image takes {units:,} pixels; the limit is {self.total:,}. "
                 "Send a smaller picture, or a baseline JPEG, which is decoded at a fraction of its size.",
             )
         with super().reserve(units):

@@ -72,7 +72,7 @@ def test_an_object_that_is_no_model_is_refused_by_name(bucket: storage.Bucket) -
 def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("flowers.cloud.storage._RETRY", None)
-    with pytest.raises(ModelError, match=r"gs://garden/m\.onnx: Cloud Storage did not serve"):
+    with pytest.raises(ModelError, match=r"gs://garden/m\.onnx: Cloud Storage is unavailable"):
         Model.load(ObjectAddress("garden", "m.onnx"))
 
 
