@@ -24,7 +24,7 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     settings = Settings.from_environment(os.environ)
     logger = configure_logging(settings.log_level)
     return_large_blocks()
-    model = LoadingModel(settings)
+    model = LoadingModel(settings.model_path)
     keep_connections()
     listen_on_vertex_port()
 

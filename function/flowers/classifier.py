@@ -15,6 +15,7 @@ from .documents import (
     ModelDocument,
     Prediction,
     ResultDocument,
+    Species,
     error_document,
     timestamp,
 )
@@ -24,7 +25,7 @@ from .imaging.decode import decode
 from .imaging.memory import PixelBudget
 from .model.outputs import Candidate, fuse, heatmap, margin, top_candidates
 from .model.session import Model, Output
-from .model.species import Catalogue, Species
+from .model.species import Catalogue
 from .settings import Settings, SettingsError
 
 

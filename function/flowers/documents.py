@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
 from .errors import FlowersError
-from .model.species import Species
 
 RESULT_SCHEMA: Literal["flowers.result/v1"] = "flowers.result/v1"
 ERROR_SCHEMA: Literal["flowers.error/v1"] = "flowers.error/v1"
@@ -31,6 +30,22 @@ class Heatmap(TypedDict):
     height: int
     values: list[float]
     area: Area
+
+
+class Species(TypedDict):
+    """A class of the model: a species, a genus, or a group of similar kinds, as `rank` says.
+
+    `names` are common names by language. `inaturalist_taxon_id` is None if no taxon holds just this class; the other
+    facts are None if the label is not in the catalogue.
+    """
+
+    label: str
+    scientific_name: str | None
+    names: dict[str, str]
+    rank: Literal["species", "hybrid", "genus", "group"] | None
+    family: str | None
+    order: str | None
+    inaturalist_taxon_id: int | None
 
 
 class Prediction(TypedDict):

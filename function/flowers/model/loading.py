@@ -1,9 +1,10 @@
 """Load the model in a thread while imports continue."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..settings import Settings
+from ..cloud.objects import ObjectAddress
 from .file import read_model
 
 if TYPE_CHECKING:
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class LoadingModel:
-    """Load the settings' model. Reading it, hashing it and making a session release the interpreter's lock."""
+    """Load the model at a path. Reading it, hashing it and making a session release the interpreter's lock."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, path: Path | ObjectAddress) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        file = self._thread.submit(read_model, settings.model_path)
+        file = self._thread.submit(read_model, path)
         from .session import Model  # NumPy and onnxruntime, which take long to import
 
         self._model = self._thread.submit(lambda: Model(file.result()))

@@ -5,28 +5,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
+
+from ..documents import Species
 
 _FOLDER = Path(__file__).parent
 _NAMES = _FOLDER / "names"
 
 LANGUAGES = tuple(sorted(file.stem for file in _NAMES.glob("*.json")))
-
-
-class Species(TypedDict):
-    """A class of the model: a species, a genus, or a group of similar kinds, as `rank` says.
-
-    `names` are common names by language. `inaturalist_taxon_id` is None if no taxon holds just this class; the other
-    facts are None if the label is not in the catalogue.
-    """
-
-    label: str
-    scientific_name: str | None
-    names: dict[str, str]
-    rank: Literal["species", "hybrid", "genus", "group"] | None
-    family: str | None
-    order: str | None
-    inaturalist_taxon_id: int | None
 
 
 class Catalogue:

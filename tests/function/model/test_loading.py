@@ -10,16 +10,15 @@ import pytest
 
 from flowers.model.file import ModelError
 from flowers.model.loading import LoadingModel
-from flowers.settings import Settings
 from tests.support.paths import MAIN
 
 # What a server's master does before it forks: no thread may be left, for it would be missing in the child.
 START = """
 import os, sys, threading
 from flowers.model.loading import LoadingModel
-from flowers.settings import Settings
+from flowers.settings import BUNDLED_MODEL
 assert "numpy" not in sys.modules and "onnxruntime" not in sys.modules
-model = LoadingModel(Settings()).loaded()
+model = LoadingModel(BUNDLED_MODEL).loaded()
 import numpy as np
 assert threading.enumerate() == [threading.main_thread()]
 pixels = np.zeros((1, model.card.input_rule.height, model.card.input_rule.width, 3), np.uint8)
@@ -38,7 +37,7 @@ def test_loaded_model_answers_after_fork() -> None:
 
 
 def test_a_missing_model_is_told_where_it_is_waited_for(tmp_path: Path) -> None:
-    loading = LoadingModel(Settings(model_path=tmp_path / "none.onnx"))
+    loading = LoadingModel(tmp_path / "none.onnx")
     with pytest.raises(ModelError, match=r"cannot load the model .*none\.onnx"):
         loading.loaded()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("model")]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from flowers.documents import Species
 from flowers.model.session import Model
-from flowers.model.species import LANGUAGES, Catalogue, Species
+from flowers.model.species import LANGUAGES, Catalogue
 from flowers.settings import BUNDLED_MODEL
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.paths import ROOT
