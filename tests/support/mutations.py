@@ -117,7 +117,7 @@ def _status(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-def _measure(data: bytes) -> tuple[str, int, int]:
+def measure(data: bytes) -> tuple[str, int, int]:
     """Return the outcome, the bytes that decoding took at most, and the pixels it reserved."""
     Path("/proc/self/clear_refs").write_text("5")  # forgets the highest memory so far, see proc(5)
     before, budget = _status("VmRSS"), RecordingBudget(BUDGET)
@@ -134,13 +134,13 @@ def main(files: int, seed: int) -> None:
     return_large_blocks()
     chance, originals, outcomes = random.Random(seed), seeds(), Counter[str]()  # noqa: S311 - repeatable
     for name, data in originals:
-        outcome, _, _ = _measure(data)
+        outcome, _, _ = measure(data)
         assert outcome == "shown", name
     worst: dict[str, Any] = {"bytes": 0, "pixels": 0, "format": ""}
     for _ in range(files):
         name, data = chance.choice(originals)
         data = mutated(data, chance)
-        outcome, taken, held = _measure(data)
+        outcome, taken, held = measure(data)
         outcomes[f"{name} {outcome}"] += 1
         if taken > worst["bytes"]:
             worst = {"bytes": taken, "pixels": held, "format": name}

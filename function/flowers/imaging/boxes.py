@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+# A picture of a thousand tiles has some 20,000 numbers.
+_MAX_NUMBERS = 200_000
+_MAX_META_BYTES = 8 * 1024 * 1024
 _URNS_OF_ALPHA = {
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
     b"urn:mpeg:hevc:2015:auxid:1",
@@ -61,15 +64,17 @@ def _is_alpha(item: Item) -> bool:
 
 
 class Reader:
-    """Reads numbers off bytes. Raises `IndexError` at their end."""
+    """Reads numbers off bytes. Raises `IndexError` at their end, and after far more numbers than any file needs."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
         self.at = 0
+        self._left = _MAX_NUMBERS
 
     def number(self, size: int) -> int:
         """Return the next `size` bytes as a number."""
-        if self.at + size > len(self.data):
+        self._left -= 1
+        if self.at + size > len(self.data) or self._left < 0:
             raise IndexError
         self.at += size
         return int.from_bytes(self.data[self.at - size : self.at], "big")
@@ -101,6 +106,8 @@ def read_container(data: bytes) -> Container:
             break
     else:
         raise ValueError("no meta box")
+    if len(box.body) > _MAX_META_BYTES:
+        raise ValueError(f"a meta box of {len(box.body)} bytes")
     parts: dict[bytes, bytes] = {}
     for part in boxes(bytes(box.body[4:])):
         if part.kind in parts:
@@ -177,13 +184,10 @@ def _properties(body: bytes) -> dict[int, list[Box]]:
 
 
 def _references(body: bytes) -> dict[tuple[bytes, int], tuple[int, ...]]:
-    found: dict[tuple[bytes, int], tuple[int, ...]] = {}
-    if not body:
-        return found
-    size = 4 if body[0] else 2
+    found: dict[tuple[bytes, int], list[int]] = {}
+    size = 4 if body[:1] == b"\1" else 2
     for box in boxes(body[4:]):
         reader = Reader(box.body)
-        source = reader.number(size)
-        targets = tuple(reader.number(size) for _ in range(reader.number(2)))
-        found[box.kind, source] = found.get((box.kind, source), ()) + targets
-    return found
+        targets = found.setdefault((box.kind, reader.number(size)), [])
+        targets += [reader.number(size) for _ in range(reader.number(2))]
+    return {key: tuple(targets) for key, targets in found.items()}

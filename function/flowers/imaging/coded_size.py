@@ -1,9 +1,11 @@
 """Read how large a picture AV1 and HEVC data unpack to, whatever the file around them claims."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 # The types of open bitstream units (AV1, section 6.2.2) and network units (H.265, table 7-1) that matter here.
 _AV1_SEQUENCE, _AV1_FRAME_HEADER, _AV1_FRAME = 1, 3, 6
+_MAX_UNITS = 10_000
 _HEVC_PARAMETERS, _HEVC_SLICES = 33, range(32)
 
 
@@ -50,9 +52,11 @@ def av1_size(configuration: bytes, data: bytes) -> CodedSize:
     return largest._replace(frames=max(1, frames))
 
 
-def _av1_units(data: bytes) -> list[tuple[int, bytes]]:
-    units, at = [], 0
-    while at < len(data):
+def _av1_units(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    for _ in range(_MAX_UNITS):
+        if at >= len(data):
+            return
         head = data[at]
         at += 2 if head & 4 else 1
         size = len(data) - at
@@ -64,9 +68,9 @@ def _av1_units(data: bytes) -> list[tuple[int, bytes]]:
                 at += 1
                 if not data[at - 1] & 0x80 or shift > 56:
                     break
-        units.append((head >> 3 & 15, data[at : at + min(size, 64)]))
+        yield head >> 3 & 15, data[at : at + min(size, 64)]
         at += size
-    return units
+    raise ValueError(f"more than {_MAX_UNITS} units")
 
 
 def _av1_sequence(body: bytes) -> CodedSize:
@@ -114,13 +118,17 @@ def hevc_size(configuration: bytes, data: bytes) -> CodedSize:
         at += 3
         for _ in range(count):
             size = int.from_bytes(configuration[at : at + 2], "big")
-            units.append(configuration[at + 2 : at + 2 + size])
+            units.append(configuration[at + 2 : at + 2 + min(size, 512)])
             at += 2 + size
+            if len(units) > _MAX_UNITS or at > len(configuration):
+                raise ValueError("too many units, or too few bytes for them")
     prefix, at, pictures = (configuration[21] & 3) + 1, 0, 0
     while at < len(data):
         size = int.from_bytes(data[at : at + prefix], "big")
         unit = data[at + prefix : at + prefix + min(size, 512)]
         units.append(unit)
+        if len(units) > _MAX_UNITS:
+            raise ValueError(f"more than {_MAX_UNITS} units")
         pictures += len(unit) > 2 and unit[0] >> 1 & 63 in _HEVC_SLICES and unit[2] >> 7
         at += prefix + size
     sizes = [_hevc_parameters(unit) for unit in units if unit and unit[0] >> 1 & 63 == _HEVC_PARAMETERS]

@@ -55,6 +55,8 @@ def read_picture(data: bytes) -> Picture:
     primary = container.items[container.primary]
     width, height = _claimed(primary)
     try:
+        if len(container.alphas_of(container.primary)) > 1:
+            raise ValueError("transparent twice")
         held = max(_held(container, one) for one in (container.primary, *container.alphas_of(container.primary)))
     except InputError:
         raise

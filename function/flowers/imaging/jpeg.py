@@ -17,6 +17,8 @@ _OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.from
 )
 # Progressive files have about ten scans. Each costs a pass over the whole picture, however few its bytes are.
 _MAX_SCANS = 100
+# Files have some dozens of segments. Pillow reads each, and what lies between them, in Python.
+_MAX_SEGMENTS, _MAX_JUNK = 2000, 4096
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
 
 
@@ -51,11 +53,13 @@ def segments(data: bytes) -> Iterator[Segment]:
 
     Raises `IndexError` or `ValueError` when the file ends before.
     """
-    at = 2
+    at, end, count = 2, 2, 0
     while True:
-        start = at = data.index(0xFF, at)
-        while data[at] == 0xFF:  # fill bytes
+        start = at = data.index(0xFF, at, end + _MAX_JUNK)
+        while data[at] == 0xFF and at <= end + _MAX_JUNK:  # fill bytes
             at += 1
+        if at > end + _MAX_JUNK or count > _MAX_SEGMENTS:
+            raise ValueError("too many segments, or too much between them")
         marker = data[at]
         at += 1
         if marker == 0 or marker in _STANDALONE:
@@ -70,7 +74,8 @@ def segments(data: bytes) -> Iterator[Segment]:
         yield Segment(marker, data[at + 2 : at + length], start, at + length)
         if marker == _SOS:
             return
-        at += length
+        at = end = at + length
+        count += 1
 
 
 def read_frame(data: bytes) -> Frame:

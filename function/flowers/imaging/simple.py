@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 # Pillow decodes run lengths in Python: so slowly that a picture has to be smaller.
 _RUN_LENGTH_COST = 4
+# Chunks and blocks before the picture, which Pillow reads one by one in Python.
+_MAX_STEPS = 50_000
 
 
 class WebP(NamedTuple):
@@ -35,7 +37,9 @@ def read_webp(data: bytes) -> WebP:
         raise ValueError(f"no picture in {first!r}")
     found: dict[bytes, bytes] = {}
     at = 12
-    while first == b"VP8X" and at + 8 <= len(data):
+    for _ in range(_MAX_STEPS):
+        if first != b"VP8X" or at + 8 > len(data):
+            break
         size = _little(data, at + 4, 4)
         if data[at : at + 4] in (b"EXIF", b"ICCP"):
             found.setdefault(data[at : at + 4], data[at + 8 : at + 8 + size])
@@ -47,8 +51,10 @@ def read_gif(data: bytes) -> tuple[int, int]:
     """Return width and height of what shows the first frame, as Pillow finds it. Raises errors for a broken file."""
     width, height, flags = _little(data, 6, 2), _little(data, 8, 2), data[10]
     at = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    steps = 0
     while data[at] != 0x2C:
-        if data[at] == 0x3B:
+        steps += 1
+        if data[at] == 0x3B or steps > _MAX_STEPS:
             raise ValueError("no frame")
         at = _after_extension(data, at + 1) if data[at] == 0x21 else at + 1
     right = _little(data, at + 1, 2) + _little(data, at + 5, 2)
@@ -63,6 +69,8 @@ def _after_extension(data: bytes, at: int) -> int:
     while data[at]:
         at += 1 + data[at]
         blocks += 1
+        if blocks > _MAX_STEPS:
+            raise ValueError("an extension of too many blocks")
     if not comment and blocks < (2 if named else 1):
         raise ValueError("an extension without blocks")  # Pillow would go on reading behind it
     return at + 1

@@ -16,6 +16,7 @@ _INTEGERS = {3: "H", 4: "I", 16: "Q"}
 _SINGLE = (WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR, TILE_WIDTH, TILE_HEIGHT)
 _SEGMENTS = (STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES)
 _MAX_SEGMENTS = 100_000
+_MAX_TAGS = 1000
 _MAX_COUNTS = dict.fromkeys(_SINGLE, 1) | dict.fromkeys(_SEGMENTS, _MAX_SEGMENTS) | {BITS: 16, SAMPLE_FORMAT: 16}
 _PHOTOMETRIC_NAMES = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab"} | {
     9: "ICC Lab", 10: "ITU Lab", 32803: "raw", 32844: "LogL", 32845: "LogLuv", 34892: "raw",
@@ -27,11 +28,12 @@ _FORMAT_NAMES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 
 
 class Tag(NamedTuple):
-    """A tag's type, how many values it has, and their bytes."""
+    """A tag's type, how many values it has, and where their bytes lie."""
 
     kind: int
     values: int
-    body: bytes
+    start: int
+    size: int
 
 
 class Tags:
@@ -45,8 +47,9 @@ class Tags:
         (start,) = self._unpack(entry, data, 8 if self._big else 4)
         (count,) = self._unpack("Q" if self._big else "H", data, start)
         start += 8 if self._big else 2
-        if start + count * size > len(data):
-            raise IndexError
+        if count > _MAX_TAGS or start + count * size > len(data):
+            raise ValueError(f"{count} tags")
+        self._data = data
         self._tags: dict[int, Tag] = {}
         self.repeated = False
         for at in range(start, start + count * size, size):
@@ -56,7 +59,7 @@ class Tags:
             if length > struct.calcsize("<" + entry):
                 (place,) = self._unpack(entry, data, place)
             self.repeated |= number in self._tags
-            self._tags.setdefault(number, Tag(kind, values, data[place : place + length]))
+            self._tags.setdefault(number, Tag(kind, values, place, length))
 
     def _unpack(self, format: str, data: bytes, at: int) -> tuple[int, ...]:
         return struct.unpack_from(self.order + format, data, at)
@@ -66,7 +69,8 @@ class Tags:
 
     def raw(self, number: int) -> bytes:
         """Return the bytes of a tag's values; none for an absent tag."""
-        return self._tags[number].body if number in self._tags else b""
+        tag = self._tags.get(number)
+        return self._data[tag.start : tag.start + tag.size] if tag else b""
 
     def numbers(self, number: int, default: tuple[int, ...]) -> tuple[int, ...]:
         """Return the values of a tag of whole numbers. Raises `ValueError` for one that is not."""
@@ -76,7 +80,7 @@ class Tags:
         letter = _INTEGERS.get(tag.kind)
         if letter is None or not 0 < tag.values <= _MAX_COUNTS.get(number, 1):
             raise ValueError(f"tag {number} has {tag.values} values of type {tag.kind}")
-        return self._unpack(f"{tag.values}{letter}", tag.body, 0)
+        return self._unpack(f"{tag.values}{letter}", self._data, tag.start)
 
     def number(self, number: int, default: int) -> int:
         """Return the value of a tag of one whole number."""
