@@ -5,16 +5,16 @@ The work is done on the frozen TensorFlow graph, which is alike whatever library
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tqdm import tqdm
 
 from ..errors import ExportError
 from ..serving import probabilities
+from .freeze import freeze
 from .scale import Scale, constant, expected_scale, scaled
 from .source_model import SourceModel
 
@@ -38,7 +38,7 @@ class _InputForm(NamedTuple):
 
 
 def _input_form(source: SourceModel, size: tuple[int, int] | None) -> _InputForm:
-    """What the input takes; `size` fills in what the model leaves open. Raises `AdaptError`."""
+    """Return what the input takes; `size` fills in what the model leaves open. Raise `AdaptError`."""
     shape = source.shape
     if len(shape) != 3 or not (source.dtype.is_floating or source.dtype.is_integer):
         raise AdaptError(
@@ -60,7 +60,7 @@ def _input_form(source: SourceModel, size: tuple[int, int] | None) -> _InputForm
 
 
 def _scores(source: SourceModel, form: _InputForm) -> tf.types.experimental.PolymorphicFunction:
-    """The model itself as a TensorFlow function, from float32 [N, H, W, channels] (or [N, channels, H, W])."""
+    """Return the model itself as a TensorFlow function, from float32 [N, H, W, channels] (or [N, channels, H, W])."""
     shape = (
         (form.channels, form.height, form.width) if form.channels_first else (form.height, form.width, form.channels)
     )
@@ -73,7 +73,7 @@ def _scores(source: SourceModel, form: _InputForm) -> tf.types.experimental.Poly
 
 
 def _before(tensor: tf.Tensor, passed: Iterable[str] = ()) -> tf.Tensor:
-    """The tensor that reaches `tensor` through operations that change no value, or of the types `passed`."""
+    """Return the tensor that reaches `tensor` through operations that change no value, or of the types `passed`."""
     while tensor.op.type in ("Identity", "StopGradient", "Cast", *passed) and tensor.op.inputs:
         tensor = tensor.op.inputs[0]
     return tensor
@@ -92,7 +92,7 @@ class _LinearHead(NamedTuple):
 
 
 def _averaged(tensor: tf.Tensor) -> _LinearHead | None:
-    """What `tensor` is the mean of, over height and width; None where it is no such mean."""
+    """Return what `tensor` is the mean of, over height and width; None if it is no such mean."""
     operation = _before(tensor, passed=("Reshape", "Squeeze")).op
     if operation.type != "Mean" or operation.inputs[0].shape.rank != 4:
         return None
@@ -102,7 +102,7 @@ def _averaged(tensor: tf.Tensor) -> _LinearHead | None:
 
 
 def _linear_head(logits: tf.Tensor) -> _LinearHead | None:
-    """The average pooling that the logits are, or that one linear layer turns into them; None where neither is."""
+    """Return the average pooling that the logits are, or that one linear layer turns into them; None if neither is."""
     if (pooled := _averaged(logits)) is not None:
         return pooled
     operation, bias = _before(logits, passed=("Reshape", "Squeeze")).op, None
@@ -127,26 +127,31 @@ class AdaptedModel:
     """A source model by the contract. `serving_function` is what is exported, `confidences` what the source answers.
 
     `size` is (height, width) in pixels, `classes` the number of labels that it wants (2 for one output), `activation`
-    what ends the model and is left out of the served graph, `expects` the scale of its input where it shows that.
+    what ends the model and is left out of the served graph, `expects` the scale of its input if it shows that. `note`
+    says how the served computation had to differ from the source's.
     """
 
     size: tuple[int, int]
     classes: int
     activation: Activation
     expects: Scale | None
+    note: str | None
+    labels: tuple[str, ...] | None
     _form: _InputForm
     _scores: Callable[[tf.Tensor], tf.Tensor]
     _frozen: tf.types.experimental.ConcreteFunction
     _logits: tf.Tensor
     _head: _LinearHead | None
 
+    tolerance: ClassVar[float] = 1e-4  # the largest difference of a probability from the source's
+
     @property
     def has_class_maps(self) -> bool:
-        """Whether the served model has the output `class_maps`."""
+        """Tell whether the served model has the output `class_maps`."""
         return self._head is not None
 
     def serving_function(self, scale: Scale) -> tf.types.experimental.PolymorphicFunction:
-        """What is served: from `image`, uint8 [N, H, W, 3], to `logits` [N, C] and `class_maps` [N, h, w, C], float32.
+        """Return what is served: from `image`, uint8 [N, H, W, 3], to `logits` [N, C] and `class_maps` [N, h, w, C].
 
         A linear last layer is applied before the average pooling: the mean of a class's map is its logit, so that the
         map shows exactly where the evidence lies (B. Zhou et al., "Learning Deep Features for Discriminative
@@ -170,7 +175,7 @@ class AdaptedModel:
         return serve
 
     def _prepared(self, image: tf.Tensor, scale: Scale) -> tf.Tensor:
-        """Pixels, uint8 [N, H, W, 3], as the model takes them."""
+        """Return pixels, uint8 [N, H, W, 3], as the model takes them."""
         pixels = scaled(tf.cast(image, tf.float32), scale)
         if self._form.channels == 1:
             pixels = tf.reduce_sum(pixels * LUMINANCE, axis=3, keepdims=True)
@@ -181,15 +186,15 @@ class AdaptedModel:
         return self._frozen.outputs[0].shape[-1]
 
     def _by_label(self, logits: tf.Tensor) -> tf.Tensor:
-        """One logit a label, on the last axis: one output for two labels is the second's, against 0 for the first."""
+        """Return a logit for each label, on the last axis. One output is the second label's; the first gets 0."""
         if self.activation == "probabilities":
             logits = tf.math.log(tf.maximum(logits, 1e-30))
         return tf.concat([tf.zeros_like(logits), logits], axis=-1) if self._outputs == 1 else logits
 
     def confidences(self, pixels: NDArray[np.uint8], scale: Scale, task: str = "TensorFlow") -> NDArray[np.float64]:
-        """The source model's own answer, [N, C], 0..1, to pixels, uint8 [N, H, W, 3]; `task` names the bar.
+        """Return the source model's own answer, [N, C], 0..1, to pixels, uint8 [N, H, W, 3]; `task` names the bar.
 
-        Nothing of the served graph takes part. Where the source ends in logits, they go through a softmax, as served.
+        Nothing of the served graph takes part. If the source ends in logits, they go through a softmax, as served.
         """
         starts = tqdm(range(0, len(pixels), BATCH), task, unit="batch", mininterval=1)
         batches = (self._prepared(tf.constant(pixels[start : start + BATCH]), scale) for start in starts)
@@ -200,27 +205,26 @@ class AdaptedModel:
         return np.concatenate([1 - scores, scores], axis=1) if self._outputs == 1 else scores
 
     def confidences_of(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What `confidences` should give where the served model gives `logits` [N, C]."""
+        """Return what `confidences` should give if the served model gives `logits` [N, C]."""
         if self.activation == "sigmoid" and self._outputs > 1:  # each stands for itself
             return 1 / (1 + np.exp(-logits.astype(np.float64)))
         return probabilities(logits, 1.0)
 
 
 def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedModel:
-    """Reads off `source` what can be read; `size` (height, width) only where the model leaves it open.
+    """Read off `source` what can be read; give `size` (height, width) only if the model leaves it open.
 
-    Raises `AdaptError` for what cannot be served, saying what to do.
+    Raise `AdaptError` for what cannot be served, saying what to do.
     """
     form = _input_form(source, size)
-    scores = _scores(source, form)
+    model = freeze(_scores(source, form), source.name)
+    frozen = model.graph
     try:
-        frozen = convert_variables_to_constants_v2(scores.get_concrete_function(), lower_control_flow=False)
-        answer = scores(tf.random.stateless_uniform((4, *frozen.inputs[0].shape[1:]), (1, 2), 0, 255)).numpy()
-    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
+        answer = model.answers(tf.random.stateless_uniform((4, *frozen.inputs[0].shape[1:]), (1, 2), 0, 255)).numpy()
+    except tf.errors.OpError as error:
         raise AdaptError(
-            f"TensorFlow cannot make a graph of constants of {source.name}: {error}\nA layer that keeps state, as "
-            "a random augmentation in a SavedModel, does that: give the .keras file, or export it without such layers. "
-            "A channels-first model that this processor cannot run needs data_format='channels_last'."
+            f"TensorFlow cannot run {source.name} on this processor: {error.message}\nA channels-first model needs "
+            "data_format='channels_last'."
         ) from error
     output = frozen.outputs[0]
     if output.shape.rank is None or output.shape.rank < 2 or any(side != 1 for side in output.shape[1:-1]):
@@ -235,9 +239,11 @@ def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedMo
         size=(form.height, form.width),
         classes=max(answer.shape[-1], 2),
         activation=activation,
-        expects=expected_scale(frozen),
+        expects=source.scale or ("raw" if source.dtype.is_integer else expected_scale(frozen)),
         _form=form,
-        _scores=scores,
+        note=model.note,
+        labels=source.labels,
+        _scores=model.answers,
         _frozen=frozen,
         _logits=output,
         _head=None if activation == "probabilities" else _linear_head(output),

@@ -9,26 +9,71 @@ from pathlib import Path
 import onnx
 import tf2onnx
 
-from .adapt import AdaptedModel
+from ..errors import ExportError
 from .metadata import Metadata, save, write_metadata
+from .operations import HANDLERS, OPSET
 from .scale import Scale
+from .tflite_model import ImageModel, TfliteModel
 
-OPSET = 17
+_WAY_OUT = "Replace the layer by others that compute the same, or leave it out if it only serves training."
 
 
-def convert(model: AdaptedModel, scale: Scale, out: Path, metadata: Metadata) -> None:
-    """Writes the float ONNX model of `model`, whose pixels are of `scale`, to `out`."""
+class ConversionError(ExportError):
+    """A layer that has no counterpart in ONNX; the message names it and what to do."""
+
+
+def convert(model: ImageModel, scale: Scale, out: Path, metadata: Metadata) -> None:
+    """Write the float ONNX model of `model`, whose pixels are of `scale`, to `out`. Raise `ConversionError`."""
     # An optimization that fails is left out, with a traceback as a mere warning; the result is verified anyway.
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    serve = model.serving_function(scale)
-    proto, _ = tf2onnx.convert.from_function(serve, input_signature=serve.input_signature, opset=OPSET)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    try:
+        if isinstance(model, TfliteModel):
+            proto = model.to_onnx(scale)
+        else:
+            serve = model.serving_function(scale)
+            proto, _ = tf2onnx.convert.from_function(
+                serve, input_signature=serve.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
+            )
+    except Exception as error:  # tf2onnx's errors share no class of their own
+        raise ConversionError(f"tf2onnx cannot convert {metadata.name}: {error}. {_WAY_OUT}") from error
+    _require_known(proto)
     _make_reproducible(proto)
     write_metadata(proto, metadata)
-    save(proto, out)
+    try:
+        save(proto, out)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConversionError(
+            f"{metadata.name} became an invalid ONNX model{_named_in(str(error))}: {error}"
+        ) from error
+
+
+def layer_of(node: str) -> str:
+    """Return the path of the Keras layer that a node of the graph belongs to."""
+    path = re.sub(r"__\d+$", "", node).split("/")
+    scopes = [part for part in path[:-1] if not part.startswith(("PartitionedCall", "StatefulPartitionedCall"))]
+    return "/".join(scopes) or path[-1]
+
+
+def _named_in(message: str) -> str:
+    """Return ", in layer …" if an error of ONNX's names a node."""
+    found = re.search(r"(?:[Nn]ame|node name): ([^\s)]+)", message)
+    return f", in layer {layer_of(found.group(1))}" if found else ""
+
+
+def _require_known(model: onnx.ModelProto) -> None:
+    """Raise `ConversionError` for the nodes that tf2onnx left as they were, since ONNX has no such operation."""
+    unknown = {
+        layer_of(node.name): node.op_type
+        for node in _nodes(model.graph)
+        if not node.domain and not onnx.defs.has(node.op_type, OPSET)
+    }
+    if unknown:
+        listed = ", ".join(f"{operation} in layer {layer}" for layer, operation in unknown.items())
+        raise ConversionError(f"ONNX has no operation for {listed}. {_WAY_OUT}")
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph and of the graphs inside them."""
+    """Yield the nodes of a graph and of the graphs inside them."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -37,7 +82,7 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _make_reproducible(model: onnx.ModelProto) -> None:
-    """Names what tf2onnx numbers as its sets happen to lie, so that a model always gives the same bytes.
+    """Rename what tf2onnx numbers as its sets happen to lie, so that a model always gives the same bytes.
 
     Nodes and what they compute are numbered anew in their order, constants in the order of their first use.
     """

@@ -1,6 +1,7 @@
 """The way of a model from elsewhere: read, check, convert, prove, quantize where that loses nothing, and deliver."""
 
 import re
+import shlex
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ExportError
 from ..serving import (
+    SERVED_MODEL,
     Catalogue,
     Classifier,
     InputRule,
@@ -25,39 +27,38 @@ from ..serving import (
 )
 from ..training.dataset import Dataset, load_class_folders
 from ..validation.measure import top_accuracy
+from ..validation.report_page import write_page
 from ..validation.verify import Bound, compare_quantized, compare_with_tensorflow, drawn_pictures, require, write_report
 from .adapt import AdaptedModel, adapt
 from .convert import convert
 from .deliver import deliver, destination
-from .labels import Labels, read_labels, require_count
+from .labels import Labels, own_labels, read_labels, require_count
 from .metadata import Metadata, Resize, read_metadata, save, write_metadata
 from .options import ConvertOptions, QuantizeOptions, SourceOptions, VerifyOptions
 from .preprocessing import choose, spread
 from .quantize import quantize
 from .scale import SCALES, Scale
-from .source_model import SourceModel, load_source
+from .source_model import load_source, locate
+from .tflite_model import ImageModel, is_tflite, load_tflite
 
 MOST_COMPARED = 500
 LEAST_TO_JUDGE_INT8 = 100
 
 
 def convert_custom(options: ConvertOptions, build: Path) -> None:
-    """`python -m export convert --model …`: from the source model to the delivered file, int8 where its bounds hold.
+    """Convert a source model and deliver the file, in int8 if its bounds hold.
 
-    What is made on the way, and the report, stay in `build/NAME-VERSION/`. Raises `ExportError`.
+    What is made on the way, and the reports, stay in `build/NAME-VERSION/`. Raise `ExportError`.
     """
     to = destination(options.out)
-    if options.labels is None:
-        raise ExportError("missing --labels: a JSON list, a JSON map from class id to label, or text lines")
-    source, model = _load(options)
-    orders = read_labels(options.labels)
-    require_count(orders[0], model.classes, options.labels)
+    name, version, model = _load(options)
+    orders = _label_orders(options, model)
     rule = InputRule(*model.size, options.resize, 1.0)
     data = load_class_folders(options.data, orders[0]) if options.data else None
     scale, labels = _choice(options, model, orders, data, rule)
     metadata = Metadata(
-        _valid(options.name, "--name") if options.name else _derived(source.name),
-        _valid(options.version, "--version") if options.version else _derived(source.version),
+        _valid(options.name, "--name") if options.name else _derived(name),
+        _valid(options.version, "--version") if options.version else _derived(version),
         labels.names,
         model.size,
         Resize(options.resize),
@@ -68,23 +69,46 @@ def convert_custom(options: ConvertOptions, build: Path) -> None:
     float_file = folder / "float.onnx"
     convert(model, scale, float_file, metadata)
     _require_servable(float_file)
-    print(_described(model, scale, metadata))
-
     if options.data and labels != orders[0]:
         data = load_class_folders(options.data, labels)
     pixels = _pixels(data, float_file, model)
     bounds = compare_with_tensorflow(model, scale, float_file, pixels)
     require(bounds)
-    served, figures = _quantized_if_good(float_file, data)
+    served, figures = _quantized_if_good(float_file, data if model.tolerance == AdaptedModel.tolerance else None)
     bounds += figures.pop("int8_bounds")
     write_report(folder / "verification.json", bounds, figures)
+    pages = [folder / "verification.json"]
+    if data:
+        pages.append(folder / "photographs.html")
+        _write_page(pages[-1], served, data)
+    address = deliver(served, to)
+    print(_read_off(model))
+    print(_told(options, scale, metadata))
     for bound in bounds:
         print(bound)
-    print(f"{figures['why']}\nwrote {deliver(served, to)}, and the report {folder / 'verification.json'}")
+    print(f"{figures['why']}\nreports: {', '.join(map(str, pages))}\nwrote {address}\nserve it: {_command(address)}")
+
+
+def _command(address: str) -> str:
+    """Return the command that serves a delivered file on this machine."""
+    if Path(address).absolute() == SERVED_MODEL.absolute():
+        return "make serve"
+    path = address if address.startswith("gs://") else shlex.quote(str(Path(address).absolute()))
+    return f"MODEL_PATH={path} make serve"
+
+
+def _write_page(out: Path, served: Path, data: Dataset) -> None:
+    """Write what the served file answers to the photographs of `data.valid`."""
+    model = Model.load(served)
+    photos = spread(data.valid, MOST_COMPARED)
+    files = [photo.path for photo in photos]
+    shares = probabilities(logits_of(files, model, "page"), model.card.temperature)
+    truth = np.array([photo.label for photo in photos], np.int64)
+    write_page(out, f"{model.card.name} {model.card.version}", model.card.labels, files, truth, shares)
 
 
 def quantize_custom(options: QuantizeOptions) -> None:
-    """`python -m export quantize --model FLOAT.onnx --data FOLDER --out …`: int8 where its bounds hold."""
+    """Quantize a float ONNX file and deliver it, in int8 if its bounds hold."""
     to = destination(options.out)
     float_file = Path(options.model)
     _require_servable(float_file)
@@ -98,12 +122,12 @@ def quantize_custom(options: QuantizeOptions) -> None:
 
 
 def verify_custom(options: VerifyOptions) -> None:
-    """`python -m export verify --model SOURCE --served FILE.onnx`: whether a served file answers as its source does.
+    """Compare the answers of a served file with those of its source.
 
-    A float file to 1e-4; an int8 file names 98 % alike. Raises `VerificationError` naming what does not hold.
+    A float file may differ by 1e-4; an int8 file names 98 % alike. Raise `VerificationError` for what does not hold.
     """
     served_file = options.served
-    _, model = _load(options)
+    _, _, model = _load(options)
     _require_servable(served_file)
     scale = options.scale or model.expects
     if scale is None:
@@ -117,9 +141,32 @@ def verify_custom(options: VerifyOptions) -> None:
     require(bounds)
 
 
-def _load(options: SourceOptions) -> tuple[SourceModel, AdaptedModel]:
-    source = load_source(options.model, options.mlflow_store)
-    return source, adapt(source, options.input_size)
+def _load(options: SourceOptions) -> tuple[str, str, ImageModel]:
+    """Return a model's name, its version, and the model by the contract."""
+    file, name, version = locate(options.model, options.mlflow_store)
+    if is_tflite(file):
+        return name, version, load_tflite(file)
+    source = load_source(options.model, options.mlflow_store, options.signature, options.output)
+    return name, version, adapt(source, options.input_size)
+
+
+def _label_orders(options: ConvertOptions, model: ImageModel) -> list[Labels]:
+    """Return the labels that were given, else the model's own. Raise `ExportError` if they do not fit."""
+    own = own_labels(model.labels, options.model) if model.labels else None
+    if options.labels is None:
+        if own is None:
+            raise ExportError("missing --labels: a JSON list, a JSON map from class id to label, or text lines")
+        require_count(own, model.classes, options.model)
+        return [own]
+    orders = read_labels(options.labels)
+    require_count(orders[0], model.classes, options.labels)
+    if own and sorted(own.names) == sorted(orders[0].names):
+        orders = [labels for labels in orders if labels.names == own.names]
+        if not orders:
+            raise ExportError(
+                f"{options.labels} has the labels in another order than {options.model} itself: leave --labels out"
+            )
+    return orders
 
 
 def _valid(text: str, option: str) -> str:
@@ -144,9 +191,9 @@ def _scale_missing(model: str) -> str:
 
 
 def _choice(
-    options: ConvertOptions, model: AdaptedModel, orders: list[Labels], data: Dataset | None, rule: InputRule
+    options: ConvertOptions, model: ImageModel, orders: list[Labels], data: Dataset | None, rule: InputRule
 ) -> tuple[Scale, Labels]:
-    """What was said, what the model shows, or what the photographs tell. Raises `ExportError` where nothing does."""
+    """Return what was said, what the model shows, or what the photographs tell. Raise `ExportError` if nothing does."""
     scale: Scale | None = options.scale or model.expects
     order = options.label_order if len(orders) > 1 else None
     if data:
@@ -165,29 +212,46 @@ def _choice(
     return scale, next(labels for labels in orders if order in (None, labels.order))
 
 
-def _described(model: AdaptedModel, scale: Scale, metadata: Metadata) -> str:
+def _read_off(model: ImageModel) -> str:
+    """Return what the model itself shows, as lines for a person."""
     endings = {
         "softmax": "a softmax, left out: the file gives logits",
         "sigmoid": "a sigmoid, left out: the file gives logits, and the function answers with their softmax",
         "probabilities": "probabilities: the file gives their logarithms",
         "none": "logits",
     }
+    maps = "yes" if model.has_class_maps else "none: no average pooling precedes the last layer"
+    lines = [
+        "read off the model:",
+        f"  input: {model.size[0]} × {model.size[1]} pixels",
+        f"  scale: {model.expects or 'not shown'}",
+        f"  ends in {endings[model.activation]}",
+        f"  class maps: {maps}",
+        f"  labels: {'its own' if model.labels else 'none'}",
+    ]
+    return "\n".join([*lines, *([f"  note: {model.note}"] if model.note else [])])
+
+
+def _told(options: ConvertOptions, scale: Scale, metadata: Metadata) -> str:
+    """Return what the served file says that the model does not, as lines for a person."""
     names = Catalogue()
     known = sum(names.find(label)["scientific_name"] is not None for label in metadata.labels)
+    scaled_by = "--scale" if options.scale else "measured or read"
     return "\n".join(
         (
-            f"{metadata.name} {metadata.version}: {model.size[0]} × {model.size[1]} pixels of the scale {scale}, "
-            f"photos by {metadata.resize.mode}",
-            f"ends in {endings[model.activation]}",
-            f"class_maps: {'yes' if model.has_class_maps else 'none, for no average pooling precedes its last layer'}",
-            f"{len(metadata.labels)} labels, {known} of them in the species catalogue",
-            f"threshold {metadata.reject_below:g}" + ("" if metadata.reject_below else ": no photo is rejected"),
+            "told:",
+            f"  name and version: {metadata.name} {metadata.version}",
+            f"  scale: {scale} ({scaled_by})",
+            f"  photos to squares: {metadata.resize.mode}",
+            f"  labels: {len(metadata.labels)}, {known} of them in the species catalogue",
+            f"  threshold: {metadata.reject_below:g}" + ("" if metadata.reject_below else ", no photo is rejected"),
+            "figures:",
         )
     )
 
 
 def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | None:
-    """The photographs of --data with the labels of a converted file; --labels tells how ids name their folders."""
+    """Return the photographs of --data with a converted file's labels; --labels tells how ids name their folders."""
     if options.data is None:
         return None
     names = Model.load(file).card.labels
@@ -199,25 +263,35 @@ def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | 
 
 
 def _require_servable(file: Path) -> None:
-    """Loads the file as the function does at its start. Raises `ExportError` with what the function would say."""
+    """Load the file as the function does at startup. Raise `ExportError` with what the function would say."""
     try:
         Classifier(Settings(model_path=file))
     except (ModelError, SettingsError) as error:
         raise ExportError(f"the function cannot serve this: {error}") from error
 
 
-def _pixels(data: Dataset | None, file: Path, model: AdaptedModel) -> NDArray[np.uint8]:
-    """Photographs as the function shows them to the model; without any, drawn pictures."""
+def _pixels(data: Dataset | None, file: Path, model: ImageModel) -> NDArray[np.uint8]:
+    """Return photographs as the function shows them to the model; without any, drawn pictures."""
     if data is None:
         return drawn_pictures(model.size)
     return np.stack(list(pixels_of([photo.path for photo in spread(data.valid, MOST_COMPARED)], Model.load(file))))
 
 
+def _quantize(float_file: Path, int8_file: Path, data: Dataset) -> None:
+    """Quantize with the photographs to train with. Raise `ExportError` for whatever onnxruntime raises."""
+    try:
+        quantize(float_file, int8_file, [photo.path for photo in data.train])
+    except ExportError:
+        raise
+    except Exception as error:  # onnxruntime's errors share no class of their own
+        raise ExportError(f"onnxruntime cannot quantize this model: {error}") from error
+
+
 def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, dict[str, Any]]:
-    """The file to serve, and the report's figures: `why` says what is served, `int8_bounds` what int8 had to keep."""
+    """Return the file to serve, and figures: `why` says what is served, `int8_bounds` what int8 had to keep."""
     figures: dict[str, Any] = {"int8_bounds": []}
     if data is None:
-        why = "without --data there are no photographs to calibrate int8 with"
+        why = "there are no photographs (--data) to calibrate int8 with, or the model is in integers already"
         return float_file, {**figures, "served": "float", "why": f"served in float: {why}"}
     int8_file = float_file.with_name("int8.onnx")
     photos = spread(data.valid, MOST_COMPARED)
@@ -227,7 +301,7 @@ def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, di
     try:
         if not enough.holds:
             raise ExportError(str(enough))
-        quantize(float_file, int8_file, [photo.path for photo in data.train])
+        _quantize(float_file, int8_file, data)
         pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model.load(float_file))))
         bounds, measured = compare_quantized(float_file, int8_file, pixels, truth)
         figures |= {"int8_bounds": [enough, *bounds], **measured}

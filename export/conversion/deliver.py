@@ -15,7 +15,7 @@ class DeliveryError(ExportError):
 
 
 def destination(out: str) -> Path | ObjectAddress:
-    """The file or object that `--out` stands for; a folder, or an address that ends in `/`, gets `flowers.onnx`.
+    """Return the file or object that `--out` stands for; a folder, or an address that ends in `/`, gets `flowers.onnx`.
 
     Raises `DeliveryError` for an address that is none, or a file that would not be taken for an ONNX model.
     """
@@ -32,7 +32,7 @@ def destination(out: str) -> Path | ObjectAddress:
 
 
 def deliver(file: Path, to: Path | ObjectAddress) -> str:
-    """Copies or uploads `file` and returns what `MODEL_PATH` has to be for it.
+    """Copy or upload `file` and return what `MODEL_PATH` has to be for it.
 
     A file on this machine is replaced; an object never is, for functions may be running on it: a new version gets an
     address of its own. Raises `DeliveryError`.

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 def _apply(node: onnx.NodeProto, values: Floats, constants: dict[str, NDArray[Any]]) -> Floats | None:
-    """What a node makes of `values`; None for one that is not arithmetic with one number."""
+    """Return what a node makes of `values`; None for one that is not arithmetic with one number."""
     if node.op_type == "Cast":
         return values
     others = [constants.get(name) for name in node.input]
@@ -30,10 +30,10 @@ def _apply(node: onnx.NodeProto, values: Floats, constants: dict[str, NDArray[An
 
 
 def fold_normalization(graph: onnx.GraphProto) -> bool:
-    """Replaces the arithmetic on the input's pixels by one `DequantizeLinear`, where that gives the very same numbers.
+    """Replace the arithmetic on the input's pixels by one `DequantizeLinear`, where that gives the very same numbers.
 
     (x - z) × s is what that node computes of bytes in one pass; a `Cast`, a `Mul` and an `Add` take three, in float.
-    Returns whether it was done.
+    Return whether it was done.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     values: Floats = np.arange(256, dtype=np.float32)
@@ -61,7 +61,7 @@ def fold_normalization(graph: onnx.GraphProto) -> bool:
 
 
 def fuse(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model as onnxruntime fuses it for any processor, so that no start has to; the rest it does there."""
+    """Return the model as onnxruntime fuses it for any processor, so that no start has to; the rest it does there."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of what it takes out
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

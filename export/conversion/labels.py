@@ -59,6 +59,11 @@ def read_labels(file: Path) -> list[Labels]:
     return [Labels(_checked([by_id[key] for key in ids], file), tuple(ids), order) for order, ids in orders.items()]
 
 
+def own_labels(names: tuple[str, ...], model: str) -> Labels:
+    """Return the labels that a model itself names. Raise `LabelsError`."""
+    return _in_order(_unnumbered(list(names), Path(model), numbers_may_be_names=True), Path(model))
+
+
 def _text_of(file: Path) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 as PowerShell writes it."""
     try:

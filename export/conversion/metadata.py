@@ -34,7 +34,7 @@ class Metadata:
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
-    """Replaces the model's metadata properties: texts as they are, everything else as JSON."""
+    """Replace the model's metadata properties: texts as they are, everything else as JSON."""
     properties = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in asdict(metadata).items()
@@ -45,7 +45,7 @@ def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
 
 
 def read_metadata(model: onnx.ModelProto) -> Metadata:
-    """The properties that `write_metadata` wrote. Raises `KeyError` or `TypeError` if one is missing."""
+    """Return the properties that `write_metadata` wrote. Raise `KeyError` or `TypeError` if one is missing."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
     values = {
         key: texts[key] if key in ("name", "version", "training_data") else json.loads(texts[key])
@@ -60,7 +60,7 @@ def read_metadata(model: onnx.ModelProto) -> Metadata:
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
-    """Checks the model against ONNX's rules and writes it, whole or not at all."""
+    """Check the model against ONNX's rules and write it, whole or not at all."""
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

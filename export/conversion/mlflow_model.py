@@ -16,7 +16,7 @@ class MlflowError(ExportError):
 
 
 def is_mlflow_folder(path: Path) -> bool:
-    """Whether a folder is an MLflow model."""
+    """Tell whether a folder is an MLflow model."""
     return (path / "MLmodel").is_file()
 
 
@@ -31,7 +31,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def weights_of(folder: Path) -> Path:
-    """The Keras file or SavedModel folder inside an MLflow model. Raises `MlflowError` where there is none."""
+    """Return the Keras file or SavedModel folder inside an MLflow model. Raise `MlflowError` if there is none."""
     flavours = _read(folder / "MLmodel").get("flavors") or {}
     known = [flavours[name] for name in FLAVOURS if name in flavours]
     if not known:
@@ -48,7 +48,7 @@ def weights_of(folder: Path) -> Path:
 
 
 def registered_model(uri: str, store: Path) -> tuple[Path, str, str]:
-    """Folder, name and version of `models:/NAME/VERSION` (or `NAME@ALIAS`, `NAME/latest`) in a file store.
+    """Return folder, name and version of `models:/NAME/VERSION` (or `NAME@ALIAS`, `NAME/latest`) in a file store.
 
     The store is MLflow's `mlruns`. Raises `MlflowError` naming what is registered.
     """
@@ -74,7 +74,7 @@ def registered_model(uri: str, store: Path) -> tuple[Path, str, str]:
 
 
 def _artifacts(meta: dict[str, Any], store: Path) -> Path:
-    """The model's folder; stores are copied about, so that an address that is gone is looked for in `store` itself."""
+    """Return the model's folder. Stores are copied about: an address that is gone is looked for in `store` itself."""
     tried = []
     for address in (meta.get("storage_location"), meta.get("source")):
         if not address:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from ..errors import ExportError
 from ..serving import InputRule, decoded
 from ..training.dataset import Dataset, Photo
-from .adapt import AdaptedModel
 from .labels import Labels, Order
 from .scale import SCALES, Scale
+from .tflite_model import ImageModel
 
 MOST_PHOTOS = 240
 
@@ -22,31 +22,31 @@ class ChoiceError(ExportError):
 
 
 def spread(photos: Sequence[Photo], most: int) -> list[Photo]:
-    """At most `most` of the photographs, evenly over the classes that they are sorted by."""
+    """Return at most `most` of the photographs, evenly over the classes that they are sorted by."""
     return [photos[index] for index in np.linspace(0, len(photos) - 1, min(most, len(photos))).astype(int)]
 
 
 def _options(choice: Choice) -> str:
-    """What has to be given on the command line for a choice."""
+    """Return what has to be given on the command line for a choice."""
     scale, labels = choice
     return f"--scale {scale}" + (f" --label-order {labels.order}" if labels.order else "")
 
 
 def _clearly_better(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    """Whether `one` is right where `other` is wrong so much more often than not that chance makes it 1 in 40."""
+    """Tell whether `one` is right where `other` is wrong so much more often than not that chance makes it 1 in 40."""
     gains, losses = int((one & ~other).sum()), int((other & ~one).sum())
     return gains - losses > 2 * np.sqrt(gains + losses)
 
 
 def choose(
-    model: AdaptedModel,
+    model: ImageModel,
     scale: Scale | None,
     order: Order | None,
     orders: Sequence[Labels],
     data: Dataset,
     rule: InputRule,
 ) -> Choice:
-    """The scale and the order of labels under which `model` names photographs of `data.valid` right.
+    """Return the scale and the order of labels under which `model` names photographs of `data.valid` right.
 
     `scale` and `order` are what was said or seen, if anything: the others are measured beside them all the same.
     `data` has its labels in the first of the orders. Raises `ChoiceError` where another choice is clearly better than

@@ -33,7 +33,7 @@ ACTIVATIONS = (
 
 
 class _Photographs(CalibrationDataReader):
-    """Hands the quantizer one photograph at a time, as the function would decode it."""
+    """Hand the quantizer one photograph at a time, as the function would decode it."""
 
     def __init__(self, photos: Sequence[Path], model: Path) -> None:
         bar = tqdm(photos, "calibrate", unit="photo", mininterval=1)
@@ -45,7 +45,7 @@ class _Photographs(CalibrationDataReader):
 
 
 def float_nodes(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that stay in float: all up to a sixteenth of the convolutions, and all after the last activation.
+    """Return the nodes that stay in float: up to a sixteenth of the convolutions, and all after the last activation.
 
     Rounding in the first layers passes through all others, and rounding in the classifier goes straight into the
     logits. Both are a small part of the work; of the bundled model an eighth was no more accurate, and none was less.
@@ -58,7 +58,7 @@ def float_nodes(graph: onnx.GraphProto) -> list[str]:
 
 
 def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:
-    """The weights of the depthwise convolutions, but of the nodes named in `but`."""
+    """Return the weights of the depthwise convolutions, but of the nodes named in `but`."""
     return [
         node.input[1]
         for node in graph.node
@@ -69,7 +69,7 @@ def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:
 
 
 def quantize(float_model: Path, out: Path, photos: Sequence[Path]) -> None:
-    """Writes the int8 form of `float_model` to `out`, calibrated on an even spread of some 500 of `photos`, and fused.
+    """Write the int8 form of `float_model` to `out`, calibrated on an even spread of some 500 of `photos`, and fused.
 
     `reduce_range` keeps weights to 7 bits: without VNNI, sums of two U8 × S8 products saturate in 16 bits. Depthwise
     convolutions, whose kernels add in 32 bits, keep 8; `verify` proves both on a processor without VNNI.

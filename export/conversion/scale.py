@@ -19,11 +19,16 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 # Values of this size, and no larger, are what networks are trained on.
 _NORMALIZED = 20.0
-_RESCALING = ("Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "Identity", "Cast", "BiasAdd")
+_ARITHMETIC = ("Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "BiasAdd", "Cast", "Identity", "StopGradient")
+# What moves values without changing them: preprocess_input reverses the channels, heads of several crops cut.
+_LAYOUT = (
+    *("Reshape", "Transpose", "ExpandDims", "Squeeze", "StridedSlice", "Slice", "Split", "Unpack", "Pack", "Concat"),
+    *("ConcatV2", "ReverseV2", "GatherV2", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"),
+)
 
 
 def scaled(pixels: "tf.Tensor", scale: Scale) -> "tf.Tensor":
-    """Pixel values 0..255, float32 [N, H, W, 3], in another scale."""
+    """Return pixel values 0..255, float32 [N, H, W, 3], in another scale."""
     if scale == "0..1":
         return pixels / 255
     if scale == "-1..1":
@@ -35,20 +40,32 @@ def scaled(pixels: "tf.Tensor", scale: Scale) -> "tf.Tensor":
     return pixels
 
 
-def _first_values(image: "tf.Tensor") -> "tf.Tensor":
-    """The model's input after the arithmetic with constants that comes first, as of a Rescaling layer."""
-    while True:
-        users = [user for user in image.consumers() if user.type != "Shape"]
-        if len(users) != 1 or users[0].type not in _RESCALING:
-            return image
-        others = [tensor for tensor in users[0].inputs if tensor is not image]
-        if any(constant(tensor) is None for tensor in others):
-            return image
-        image = users[0].outputs[0]
+def _first_values(image: "tf.Tensor") -> list["tf.Tensor"]:
+    """Return what the network proper takes: the image after the arithmetic with constants that comes first."""
+    passed = {image.ref()}
+    inner = set()
+    for operation in image.graph.get_operations():
+        if operation.type not in _ARITHMETIC + _LAYOUT or not any(
+            tensor.ref() in passed for tensor in operation.inputs
+        ):
+            continue
+        if all(tensor.ref() in passed or _is_constant(tensor) for tensor in operation.inputs):
+            passed |= {tensor.ref() for tensor in operation.outputs}
+            inner.add(operation)
+    return [
+        tensor
+        for tensor in (reference.deref() for reference in passed)
+        if any(user not in inner and user.type != "Shape" for user in tensor.consumers())
+    ]
+
+
+def _is_constant(tensor: "tf.Tensor") -> bool:
+    """Tell whether a tensor is a constant, or a size that is computed from the image's."""
+    return tensor.dtype.is_integer or constant(tensor) is not None
 
 
 def constant(tensor: "tf.Tensor") -> NDArray[Any] | None:
-    """The value of a tensor of a frozen graph that is the same for every input; None where it is not."""
+    """Return the value of a frozen graph's tensor that is the same for every input; None if it is not."""
     if tensor.op.type in ("Identity", "Reshape", "Squeeze"):  # as of a variable, and of the bias of a convolution
         value = constant(tensor.op.inputs[0])
         return value.reshape(tensor.shape) if value is not None and tensor.shape.is_fully_defined() else None
@@ -58,7 +75,7 @@ def constant(tensor: "tf.Tensor") -> NDArray[Any] | None:
 
 
 def expected_scale(frozen: "tf.types.experimental.ConcreteFunction") -> Scale | None:
-    """`raw` where the model begins with rescaling 0..255, `0..1` where with rescaling that; None where it does neither.
+    """Return `raw` if the model begins with rescaling 0..255, `0..1` if with rescaling that; None if with neither.
 
     What the first arithmetic makes of a black and of a white picture tells; a model of TensorFlow Hub, for example,
     takes 0..1 and makes -1..1 of it. A batch normalization that comes first has learnt any scale: None.
@@ -67,12 +84,18 @@ def expected_scale(frozen: "tf.types.experimental.ConcreteFunction") -> Scale | 
 
     image = frozen.inputs[0]
     values = _first_values(image)
-    if values is image:
+    if not values or any(tensor is image for tensor in values):
         return None
     rescale = frozen.prune(image, values)
-    black, dim, white = (rescale(fill((1, *image.shape[1:]), level)).numpy() for level in (0.0, 1.0, 255.0))
+    black, dim, white = (rescale(fill((1, *image.shape[1:]), level)) for level in (0.0, 1.0, 255.0))
+    found = {_scale_of(*(shade.numpy() for shade in shades)) for shades in zip(black, dim, white, strict=True)}
+    return found.pop() if len(found) == 1 else None
 
-    def normalized(dark: NDArray[np.float32], bright: NDArray[np.float32]) -> bool:
+
+def _scale_of(black: NDArray[Any], dim: NDArray[Any], white: NDArray[Any]) -> Scale | None:
+    """Return the scale of pixels that arithmetic makes these of: of values 0, 1 and 255."""
+
+    def normalized(dark: NDArray[Any], bright: NDArray[Any]) -> bool:
         return bool(max(np.abs(dark).max(), np.abs(bright).max()) <= _NORMALIZED)
 
     if np.allclose(black, 0) and np.allclose(white, 255):

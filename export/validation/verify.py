@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..conversion.adapt import AdaptedModel
 from ..conversion.scale import Scale
+from ..conversion.tflite_model import ImageModel
 from ..errors import ExportError
 from ..serving import Model, margin, pixels_of, probabilities
 from ..training.dataset import Photo
@@ -21,7 +21,6 @@ from .measure import top_accuracy
 
 EMULATED_PHOTOS = 20
 SPEED_ROUNDS = 60
-MOST_DIFFERENCE = 1e-4
 
 
 class Bound(NamedTuple):
@@ -34,7 +33,7 @@ class Bound(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the figure is within its bounds."""
+        """Tell whether the figure is within its bounds."""
         return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
     def __str__(self) -> str:
@@ -60,14 +59,14 @@ def _agreement(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
-def _same_best(truth: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """The share of rows whose best in `other` is the best in `truth`, or so near to it that rounding decides."""
+def _same_best(truth: NDArray[np.float64], other: NDArray[np.float64], tolerance: float) -> float:
+    """Return the share of rows whose best in `other` is the best in `truth`, or so near to it that rounding decides."""
     chosen = np.take_along_axis(truth, other.argmax(axis=1)[:, None], axis=1)[:, 0]
-    return float((chosen >= truth.max(axis=1) - 2 * MOST_DIFFERENCE).mean())
+    return float((chosen >= truth.max(axis=1) - 2 * tolerance).mean())
 
 
 def _milliseconds_side_by_side(models: list[Model], image: NDArray[np.uint8]) -> list[float]:
-    """The median milliseconds of one photo's inference in each model, one thread, the models taking turns."""
+    """Return the median milliseconds of one photo's inference in each model, one thread, the models taking turns."""
     times: list[list[float]] = [[] for _ in models]
     for _ in range(SPEED_ROUNDS):
         for model, seconds in zip(models, times, strict=True):
@@ -78,14 +77,14 @@ def _milliseconds_side_by_side(models: list[Model], image: NDArray[np.uint8]) ->
 
 
 def require(bounds: Sequence[Bound]) -> None:
-    """Raises `VerificationError` naming each bound that does not hold."""
+    """Raise `VerificationError` naming each bound that does not hold."""
     broken = [str(bound) for bound in bounds if not bound.holds]
     if broken:
         raise VerificationError("\n".join(broken))
 
 
 def drawn_pictures(size: tuple[int, int], count: int = 16) -> NDArray[np.uint8]:
-    """Pictures to compare with where there are no photographs: coloured waves and noise, uint8 [count, H, W, 3]."""
+    """Return pictures to compare without photographs: coloured waves and noise, uint8 [count, H, W, 3]."""
     random = np.random.default_rng(4)
     y, x = np.mgrid[0 : size[0], 0 : size[1]][..., None] / max(size)
     waves = [
@@ -96,18 +95,18 @@ def drawn_pictures(size: tuple[int, int], count: int = 16) -> NDArray[np.uint8]:
 
 
 def compare_with_tensorflow(
-    source: AdaptedModel, scale: Scale, float_file: Path, pixels: NDArray[np.uint8]
+    source: ImageModel, scale: Scale, float_file: Path, pixels: NDArray[np.uint8]
 ) -> list[Bound]:
-    """The float ONNX model's answers to pixels, uint8 [N, H, W, 3], beside those of the source model itself."""
+    """Compare the float ONNX model's answers to pixels, uint8 [N, H, W, 3], with the source model's."""
     tensorflow = source.confidences(pixels, scale)
     unquantized = source.confidences_of(_onnx_logits(Model.load(float_file), pixels, "float"))
     return [
         Bound(
             "TensorFlow and float: largest probability difference",
             _largest_difference(tensorflow, unquantized),
-            most=MOST_DIFFERENCE,
+            most=source.tolerance,
         ),
-        Bound("TensorFlow and float: same top-1", _same_best(tensorflow, unquantized), least=1.0),
+        Bound("TensorFlow and float: same top-1", _same_best(tensorflow, unquantized, source.tolerance), least=1.0),
     ]
 
 
@@ -120,7 +119,7 @@ def _unsure(model: Model, logits: NDArray[np.float32]) -> float:
 def compare_quantized(
     float_file: Path, served_file: Path, pixels: NDArray[np.uint8], truth: NDArray[np.int64]
 ) -> tuple[list[Bound], dict[str, Any]]:
-    """The int8 file beside the float one, and on an emulated processor: the bounds, and figures for the report.
+    """Compare int8 with float, and with int8 on an emulated processor; return bounds, and figures for the report.
 
     `truth` [N] are the classes of the pixels, uint8 [N, H, W, 3]. Raises `EmulatorMissingError` without qemu.
     """
@@ -156,14 +155,14 @@ def compare_quantized(
 
 
 def write_report(file: Path, bounds: Sequence[Bound], figures: dict[str, Any]) -> None:
-    """Writes bounds and figures as JSON."""
+    """Write bounds and figures as JSON."""
     report = {"bounds": [{**bound._asdict(), "holds": bound.holds} for bound in bounds], **figures}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def verify(
-    source: AdaptedModel,
+    source: ImageModel,
     scale: Scale,
     float_file: Path,
     served_file: Path,
@@ -171,7 +170,7 @@ def verify(
     report_file: Path,
     least_photos: int = 500,
 ) -> list[Bound]:
-    """Compares the source model, float ONNX and the served int8 file on `photos`, and the latter emulated.
+    """Compare the source model, float ONNX and the served int8 file on `photos`, and the latter emulated.
 
     Writes the report as JSON. Raises `VerificationError` naming each bound that does not hold, `EmulatorMissingError`
     without qemu.

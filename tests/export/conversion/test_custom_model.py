@@ -119,7 +119,13 @@ def test_photographs_decide_scale_and_order_and_int8_is_kept_where_its_bounds_ho
         "convert", *words, "--name", "discs", "--version", "7", "--threshold", "0.5", "--out", f"{tmp_path}/model/"
     )
     assert "--scale raw --label-order numeric: 100.0 %" in printed
-    assert "3 labels, 2 of them in the species catalogue" in printed
+    assert "labels: 3, 2 of them in the species catalogue" in printed
+    assert "ends in a softmax" in printed
+    assert f"serve it: MODEL_PATH={tmp_path}/model/flowers.onnx make serve" in printed
+    page = (tmp_path / "build" / "discs-7" / "photographs.html").read_text()
+    assert "100.0 % of 108 photographs" in page
+    assert page.count("data:image/jpeg;base64,") == 24
+    assert "<td>fire lily" in page
     file = tmp_path / "model" / "flowers.onnx"
     report = json.loads((tmp_path / "build" / "discs-7" / "verification.json").read_text())
     assert report["served"] == "int8", report["why"]
@@ -180,7 +186,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
 def test_without_photographs_the_float_model_is_served_and_said_so(own: Own, run: Run, tmp_path: Path) -> None:
     options = ("--scale", "raw", "--label-order", "numeric", "--resize", "crop")
     printed = run("convert", "--model", own.model, "--labels", own.labels, *options, "--out", tmp_path / "m.onnx")
-    assert "served in float: without --data" in printed
+    assert "served in float: there are no photographs (--data)" in printed
     assert "no photo is rejected" in printed
     card = Model.load(tmp_path / "m.onnx").card
     assert (card.name, len(card.version), card.input_rule.mode) == ("model", 8, "crop")

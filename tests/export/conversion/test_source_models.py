@@ -14,14 +14,13 @@ import tf_keras
 from keras import layers
 from numpy.typing import NDArray
 
-from export.conversion.adapt import AdaptedModel, adapt
-from export.conversion.convert import convert
-from export.conversion.metadata import Metadata, Resize
+from export.conversion.adapt import adapt
 from export.conversion.scale import Scale
 from export.conversion.source_model import load_source
 from export.errors import ExportError
-from export.serving import Model, probabilities
+from export.serving import probabilities
 from export.validation.verify import drawn_pictures
+from tests.support.models import network, saved, served
 from tests.support.original_team import build, save_all
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
@@ -78,14 +77,6 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
     return Team(tmp_path_factory.mktemp("team"))
 
 
-def served(model: AdaptedModel, folder: Path, scale: Scale = "raw") -> Model:
-    """The converted model as the function loads it."""
-    labels = tuple(f"label {number}" for number in range(model.classes))
-    file = folder / "served.onnx"
-    convert(model, scale, file, Metadata("m", "1", labels, model.size, Resize("stretch"), ""))
-    return Model.load(file)
-
-
 FORMS = ("h5", "keras2", "saved_model", "keras", "exported", "mlflow_tensorflow", "mlflow_keras", "hub")
 
 
@@ -117,21 +108,6 @@ def test_a_registered_model_is_found_though_its_store_was_moved(team: Team, tmp_
         load_source("models:/team/1", store)
     with pytest.raises(ExportError, match=r"no registered model 'roses' \(it has: team\)"):
         load_source("models:/roses/1", store)
-
-
-def network(*middle: Any, shape: tuple[int | None, ...] = (24, 32, 3)) -> Any:
-    """A Keras 3 network of these layers with random weights, biases too."""
-    keras.utils.set_random_seed(5)
-    model = keras.Sequential([keras.Input(shape), *middle])
-    random = np.random.default_rng(5)
-    model.set_weights([weight + random.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
-    return model
-
-
-def saved(model: Any, folder: Path) -> Path:
-    """The model as a .keras file."""
-    model.save(folder / "model.keras")
-    return folder / "model.keras"
 
 
 Case = tuple[Callable[[], Any], Scale, str, bool]
@@ -256,6 +232,20 @@ def test_a_keras_application_with_its_own_size_and_preprocessing_needs_no_scale(
     assert np.abs(probabilities(served(model, tmp_path).run(pixels).logits, 1.0) - own).max() < 1e-4
 
 
+def _prepared(mode: str) -> Callable[[Any], Any]:
+    return lambda image: keras.applications.imagenet_utils.preprocess_input(image, mode=mode)
+
+
+def _nested(*inner: Any) -> Any:
+    return keras.Sequential([keras.Input((8, 8, 3)), *inner])
+
+
+def _crops(image: Any) -> Any:
+    """Return the sum of what a layer makes of two crops, each rescaled."""
+    scale, look = layers.Rescaling(1 / 127.5, -1), layers.Conv2D(4, 3)
+    return look(scale(image[:, :6, :6])) + look(scale(image[:, 2:, 2:]))
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
@@ -268,10 +258,16 @@ def test_a_keras_application_with_its_own_size_and_preprocessing_needs_no_scale(
         pytest.param(layers.Rescaling(1.0), None, id="nothing-done"),
         pytest.param(layers.BatchNormalization(), None, id="learnt"),
         pytest.param(layers.RandomFlip(), None, id="augmented"),
+        pytest.param(_prepared("caffe"), "raw", id="preprocess_input-caffe"),
+        pytest.param(_prepared("torch"), "raw", id="preprocess_input-torch"),
+        pytest.param(_prepared("tf"), "raw", id="preprocess_input-tf"),
+        pytest.param(_nested(layers.Resizing(6, 6), layers.Rescaling(1 / 255)), "raw", id="resized-first"),
+        pytest.param(_crops, "raw", id="several-crops"),
     ],
 )
 def test_rescaling_inside_the_model_is_seen(first: Any, expected: Scale | None, tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((8, 8, 3)), first, layers.Flatten(), layers.Dense(2)])
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(first(image))))
     assert adapt(load_source(saved(model, tmp_path))).expects == expected
 
 
@@ -306,7 +302,7 @@ def two_outputs() -> Any:
     ("make", "message"),
     [
         pytest.param(two_inputs, "has 2 inputs .*Save a model that keeps only one", id="two-inputs"),
-        pytest.param(two_outputs, "has 2 outputs", id="two-outputs"),
+        pytest.param(two_outputs, r"has 2 outputs .*--output NAME", id="two-outputs"),
         pytest.param(lambda: network(layers.Flatten(), layers.Dense(2), shape=(8, 8, 4)), "4 channels", id="channels"),
         pytest.param(lambda: network(layers.Dense(2), shape=(8,)), "takes numbers", id="no-image"),
         pytest.param(lambda: network(layers.Conv2D(3, 3), shape=(8, 8, 3)), "a classifier's is", id="segmentation"),
@@ -360,7 +356,6 @@ def _sklearn(folder: Path) -> Path:
     [
         pytest.param(lambda folder: folder / "no.keras", "missing. Accepted are", id="missing"),
         pytest.param(lambda folder: folder, "Accepted are a .keras file", id="empty-folder"),
-        pytest.param(_foreign("model.tflite", b"\x1c\0\0\0TFL3"), "Accepted are", id="tflite"),
         pytest.param(_foreign("model.pt", b"PK\x05\x06" + bytes(18)), "is no Keras model.*Accepted", id="another-zip"),
         pytest.param(_weights_only, "weights without their network", id="weights-only"),
         pytest.param(_misnamed, "rename it so that it ends in .h5", id="misnamed"),
