@@ -10,7 +10,7 @@ PYTEST = python -m pytest --ignore=tests/function/backfill --ignore=tests/browse
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud check format lint hooks lock clean export \
-    test test-backfill test-browser test-export test-infra test-load test-soak \
+    test test-backfill test-browser test-export test-zoo test-infra test-load test-soak \
     bench bench-backfill profile load capacity bootstrap plan deploy smoke sbom backfill-image
 
 help: ## list the targets
@@ -59,6 +59,9 @@ test-browser: .venv/browser/ready ## run the tests of the web page (needs Chromi
 
 test-export: .venv/export/ready ## run the tests of export/ (installs TensorFlow)
 	.venv/export/bin/python -m pytest tests/export
+
+test-zoo: .venv/export/ready ## convert all of keras.applications in every form; writes the table of export/README.md
+	.venv/export/bin/python -m pytest tests/export/test_zoo.py -m zoo
 
 test-infra: .venv/infra/ready .venv/checkov/ready ## run the tests of the deployment (needs terraform, deploys nothing)
 	.venv/infra/bin/python -m pytest tests/infra -s

@@ -45,14 +45,14 @@ _DEFAULTS = Settings()
 
 
 def decoded(files: Iterable[Path], rule: InputRule) -> Iterator[NDArray[np.uint8]]:
-    """Each image file as the function decodes it by `rule`: uint8 [H, W, 3]. Raises what `decode` raises."""
+    """Yield each image file as the function decodes it by `rule`: uint8 [H, W, 3]. Raise what `decode` raises."""
     budget = PixelBudget(_DEFAULTS.pixel_budget)
     for file in files:
         yield decode(file.read_bytes(), rule, _DEFAULTS.max_image_pixels, budget).pixels
 
 
 def pixels_of(files: Iterable[Path], model: Model) -> Iterator[NDArray[np.uint8]]:
-    """Each image file as the function shows it to `model`: uint8 [H, W, 3]. Raises what `decode` raises."""
+    """Yield each image file as the function shows it to `model`: uint8 [H, W, 3]. Raise what `decode` raises."""
     return decoded(files, model.card.input_rule)
 
 
