@@ -23,7 +23,6 @@ from export.conversion.deliver import deliver
 from export.serving import Model, ObjectAddress
 from export.validation import verify
 from export.validation.emulated import EMULATOR
-from export.validation.model_card import ORIGINAL_TEAM_CLASSES, accuracy_on
 from tests.support.emulated_cloud import EmulatedStorage
 
 FUNCTION = Path(__file__).parents[3] / "function"
@@ -312,11 +311,3 @@ def test_an_upload_is_served_from_its_bucket_and_never_replaced(
     assert result["species"]["label"] == "fire lily"
     assert [entry["scientific_name"] is None for entry in species] == [False, False, True]
     assert species[2]["names"] == {"en": "no such flower", "es": "no such flower"}
-
-
-def test_the_card_weighs_the_original_teams_classes_by_their_photographs() -> None:
-    species = {str(number): {"photos": 10, "accuracy": 0.5} for number in range(1, 103)}
-    species["41"] = {"photos": 30, "accuracy": 1.0}
-    accuracy, photos = accuracy_on(ORIGINAL_TEAM_CLASSES, {"valid": {"accuracy_by_species": species}})
-    assert photos == 30 + 17 * 10
-    assert accuracy == pytest.approx((30 + 17 * 5) / 200)
