@@ -5,7 +5,8 @@
 
 `command_line` makes a `job` of the arguments, `pipeline` is all that knows Beam's transforms; `local_files` makes a
 folder look like a bucket. Around the pipeline: `progress` shows how far it is, `summary` and `report` what came out,
-`estimate` how long it would take, `bigquery` makes rows, `dataflow` packs this code for the workers of Dataflow.
+`estimate` how long it would take, `bigquery` makes rows.
+Dataflow's workers and the nightly job run the containers that `make backfill-image` builds.
 
 None of this is deployed with the functions.
 """

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
     StandardOptions,
+    WorkerOptions,
 )
 
 from flowers.cloud.objects import BUCKET_NAME, ObjectAddress
@@ -27,7 +28,8 @@ the upload function does. Run it again at any time: it does what is missing, and
   python -m backfill --input './photos/**'
   python -m backfill --input 'gs://garden/2025/**' --dry-run
   python -m backfill --input 'gs://garden/2025/**' --runner DataflowRunner \\
-      --project my-project --region europe-west1 --temp_location gs://my-staging/backfill
+      --project my-project --region europe-west1 --temp_location gs://my-staging/backfill \\
+      --sdk_container_image IMAGE --sdk_location container
 """
 _EPILOGUE = """\
 patterns (in quotation marks, so that the shell leaves them alone):
@@ -92,6 +94,11 @@ def read_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Co
     beam = _beam_options(parser, rest)
     on_dataflow = beam.view_as(StandardOptions).runner == "DataflowRunner"
     job = _job(own.input, own.all, environment, on_dataflow)
+    if on_dataflow and not beam.view_as(WorkerOptions).sdk_container_image:
+        raise ConfigurationError(
+            "--sdk_container_image is missing: Dataflow's workers take this code from a container. "
+            "Build it with make backfill-image, and copy the options from terraform output dataflow_options."
+        )
     _check_bigquery(own.bigquery)
     if own.report and not own.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {own.report}: there is no folder {own.report.absolute().parent}. Make it.")

@@ -26,7 +26,6 @@ from flowers.settings import SettingsError
 
 from .bigquery import write_rows
 from .command_line import Command
-from .dataflow import add_package
 from .estimate import estimate
 from .job import ConfigurationError, Job
 from .pipeline import classify, list_tasks
@@ -52,8 +51,6 @@ def run(command: Command) -> int:
     started = time.monotonic()
     command = replace(command, job=replace(command.job, model_version=_model_version(command.job)))
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
-        if command.on_dataflow:
-            add_package(command.beam, Path(folder))
         pipeline = _pipeline(command)
         _check_place(command.job)
         cloud = command.beam.view_as(GoogleCloudOptions)

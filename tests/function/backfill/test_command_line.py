@@ -20,7 +20,14 @@ WRONG = {
     "report in no folder": (["--input", "photos/**", "--report", "none/r.html"], ["none", "folder"]),
     "no table": (["--input", "photos/**", "--bigquery", "flowers.table"], ["flowers.table", "my-project:"]),
     "files for Dataflow": (["--input", "photos/**", "--runner", "DataflowRunner"], ["Dataflow", "gs://"]),
-    "Dataflow, no project": (["--input", "gs://garden/**", "--runner", "DataflowRunner"], ["project"]),
+    "Dataflow, no container": (
+        ["--input", "gs://garden/**", "--runner", "DataflowRunner"],
+        ["--sdk_container_image", "make backfill-image"],
+    ),
+    "Dataflow, no project": (
+        ["--input", "gs://garden/**", "--runner", "DataflowRunner", "--sdk_container_image", "image"],
+        ["project"],
+    ),
     "unknown runner": (["--input", "photos/**", "--runner", "NoRunner"], ["NoRunner"]),
     "bad number": (["--input", "photos/**", "--direct_num_workers", "many"], ["direct_num_workers"]),
 }

@@ -10,7 +10,10 @@ from backfill.command_line import read_command
 from tests.support.readmes import all_commands
 
 # What Terraform's output `dataflow_options` gives.
-OPTIONS = "--runner DataflowRunner --project my-project --region europe-west1 --temp_location gs://my-bucket/temp"
+OPTIONS = (
+    "--runner DataflowRunner --project my-project --region europe-west1 --temp_location gs://my-bucket/temp"
+    " --sdk_container_image image --sdk_location container"
+)
 
 
 @pytest.mark.parametrize("command", all_commands("python -m backfill "))
