@@ -3,9 +3,11 @@
 
 const AT_ONCE = 2;
 const AGAIN = ["UNAVAILABLE", "UNREACHABLE", "INTERNAL"];
+const MOST_OF_A_PLANT = 5;
 
-// Each photo of this visit: its file, name, status (waiting, looking, done, failed), and then
+// Each plant of this visit: its first photo's file, name, status (waiting, looking, done, failed), and then
 // preview (an object URL), result or reason, and chosen (the prediction whose heat map is shown, or null).
+// more are the files of further photos of the plant, and unused says why the last of them are not in the result.
 const photos = [];
 let current = null;
 let species = [];
@@ -25,7 +27,7 @@ function make(tag, properties = {}, ...children) {
 
 function take(files) {
   if (files.length === 0) return;
-  const added = Array.from(files, (file) => ({ file, name: file.name || "photo", status: "waiting", chosen: null }));
+  const added = Array.from(files, (file) => ({ file, name: file.name || "photo", more: [], unused: "", status: "waiting", chosen: null }));
   for (const photo of added) {
     photo.tab = make("button", { type: "button", onclick: () => show(photo) });
     photos.push(photo);
@@ -54,18 +56,36 @@ async function work() {
 
 async function lookAt(photo) {
   refresh(photo);
-  const sent = await prepare(photo.file);
-  photo.preview ??= URL.createObjectURL(sent);
+  const sent = await Promise.all([photo.file, ...photo.more].map(prepare));
+  photo.preview ??= URL.createObjectURL(sent[0]);
   refresh(photo);
   try {
     photo.result = await classify(sent);
     photo.status = "done";
   } catch (error) {
-    photo.reason = error.message;
-    photo.status = "failed";
+    if (photo.result) {
+      photo.more.length = (photo.result.images?.length ?? 1) - 1;
+      photo.unused = explain(error.message).title;
+      photo.status = "done";
+    } else {
+      photo.reason = error.message;
+      photo.status = "failed";
+    }
   }
   refresh(photo);
   announce(say("says", { file: photo.name, answer: inOneLine(photo) }));
+}
+
+/** Looks at the plant of `photo` again, with further photos of it. */
+function addToPlant(photo, files) {
+  const room = MOST_OF_A_PLANT - 1 - photo.more.length;
+  if (files.length === 0 || photo.status !== "done") return;
+  photo.more.push(...Array.from(files).slice(0, room));
+  photo.unused = "";
+  photo.chosen = null;
+  photo.status = "waiting";
+  refresh(photo);
+  work();
 }
 
 function announce(text) {
@@ -139,7 +159,7 @@ function showAnswer() {
   else if (current.status === "failed") showFault();
   else find("words").replaceChildren(make("h2", { id: "verdict", className: "busy" }, say(current.status)));
   find("terminal").hidden = current.status !== "done";
-  find("curl").textContent = curlLine(current.name);
+  find("curl").textContent = curlLine([current.name, ...current.more.map(({ name }) => name)]);
   find("copy").textContent = say("copy");
   showEvidence();
 }
@@ -176,7 +196,20 @@ function showResult() {
   const title = make("h3", {}, say(identified ? "candidates" : "nearest"));
   const list = make("ol", { className: "candidates" });
   predictions.forEach((prediction, index) => list.append(make("li", {}, candidate(prediction, index))));
-  find("words").replaceChildren(verdict, ...words, title, list);
+  find("words").replaceChildren(verdict, ...words, title, list, ...anotherPhoto(current));
+}
+
+/** How many photos the answer is from, and a button for another one. */
+function anotherPhoto(photo) {
+  const count = photo.more.length + 1;
+  const parts = count > 1 ? [make("p", { id: "of-plant", className: "hint" }, say("ofPlant", { count }))] : [];
+  if (photo.unused) parts.push(make("p", { id: "unused", className: "hint" }, say("unused", { reason: photo.unused })));
+  if (count < MOST_OF_A_PLANT) {
+    const input = make("input", { id: "another", type: "file", accept: find("choose").accept, multiple: true });
+    input.addEventListener("change", () => addToPlant(photo, [...input.files]));
+    parts.push(make("label", { className: "button" }, input, make("span", {}, say("another"))));
+  }
+  return parts;
 }
 
 /** The family, how fine the answer is, and a link to the taxon, as far as they are known. */

@@ -10,10 +10,10 @@ const PATIENCE_MS = 60_000;
 // The address that answers, with a slash at its end: the function may be served below a path.
 const SERVICE = new URL(location.pathname.replace(/\/?$/, "/"), location.origin);
 
-/** The address that a photo is sent to, and that the curl line quotes. */
-function classifyAddress() {
+/** The address that so many photos of a plant are sent to, and that the curl line quotes. */
+function classifyAddress(count) {
   const address = new URL(SERVICE);
-  address.search = new URLSearchParams({ lang: language, heatmap: "1" });
+  address.search = new URLSearchParams({ lang: language, heatmap: "1", ...(count > 1 && { fuse: "1" }) });
   return address;
 }
 
@@ -42,20 +42,27 @@ async function prepare(file) {
   return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", JPEG_QUALITY));
 }
 
-/** The result document of what `prepare` gave; throws an Error whose message is the reason there is none. */
+/** The body of a request with what `prepare` gave: one photo as it is, several as a form. */
+function bodyOf(sent) {
+  if (sent.length === 1) return { body: sent[0], headers: { "Content-Type": "application/octet-stream" } };
+  const body = new FormData();
+  for (const photo of sent) body.append("image", photo, "photo");
+  return { body };
+}
+
+/** The result document of photos of a plant that `prepare` gave; throws an Error whose message is the reason there is none. */
 async function classify(sent) {
-  if (sent.size > MOST_BYTES) throw new Error("IMAGE_TOO_LARGE");
+  if (sent.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) throw new Error("IMAGE_TOO_LARGE");
   try {
-    await sent.slice(0, 1).arrayBuffer();
+    for (const photo of sent) await photo.slice(0, 1).arrayBuffer();
   } catch {
     throw new Error("UNREADABLE");
   }
   let response;
   try {
-    response = await fetch(classifyAddress(), {
+    response = await fetch(classifyAddress(sent.length), {
       method: "POST",
-      body: sent,
-      headers: { "Content-Type": "application/octet-stream" },
+      ...bodyOf(sent),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
   } catch {
@@ -66,8 +73,12 @@ async function classify(sent) {
   throw new Error(answer.error?.reason ?? ([429, 502, 503, 504].includes(response.status) ? "UNAVAILABLE" : "INTERNAL"));
 }
 
-/** The command that gives the same answer; the name is quoted for a POSIX shell, and `@-` would be standard input. */
-function curlLine(name) {
+/** The command that gives the same answer; names are quoted for a POSIX shell, and `@-` would be standard input. */
+function curlLine(names) {
   const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
-  return `curl --data-binary ${quote("@" + (name === "-" ? "./-" : name))} ${quote(classifyAddress().href)}`;
+  const files = names.map((name) => (name === "-" ? "./-" : name));
+  // In a form, curl takes a name in double quotes, and in it a backslash before a quotation mark or a backslash.
+  const inForm = (name) => `-F ${quote(`image=@"${name.replace(/["\\]/g, "\\$&")}"`)}`;
+  const sent = files.length === 1 ? `--data-binary ${quote("@" + files[0])}` : files.map(inForm).join(" ");
+  return `curl ${sent} ${quote(classifyAddress(files.length).href)}`;
 }
