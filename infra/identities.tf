@@ -157,6 +157,7 @@ resource "google_cloud_run_v2_service_iam_member" "callers" {
   for_each = merge(
     { trigger = { function = "upload", member = local.member.trigger } },
     { for member in var.allow_unauthenticated ? ["allUsers"] : var.invokers : member => { function = "http", member = member } },
+    var.pipeline == null ? {} : { deploy = { function = "http", member = local.member.deploy } }, # the smoke test
     try(var.edge.iap, false) ? { iap = { function = "http", member = local.agent.iap } } : {},
   )
 

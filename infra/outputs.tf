@@ -12,6 +12,11 @@ output "http_url" {
   value       = var.edge == null ? google_cloudfunctions2_function.this["http"].service_config[0].uri : "https://${var.edge.domain}"
 }
 
+output "smoke_url" {
+  description = "The endpoint for the smoke test; empty with iap, which takes no token of Cloud Run's"
+  value       = try(var.edge.iap, false) ? "" : var.edge == null ? google_cloudfunctions2_function.this["http"].service_config[0].uri : "https://${var.edge.domain}"
+}
+
 output "images_bucket" {
   description = "Where images are uploaded: gcloud storage cp flower.jpg gs://BUCKET"
   value       = local.images_bucket

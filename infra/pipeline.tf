@@ -4,7 +4,12 @@
 
 locals {
   state_bucket = var.pipeline == null ? null : coalesce(var.pipeline.state_bucket, "${var.project_id}-terraform-state")
-  github_pool  = try(google_iam_workload_identity_pool.github["github"].name, null)
+
+  # A pull request's job plans; a job in the environment `production`, which GitHub holds until someone approves, deploys.
+  github_subjects = try(var.pipeline.github, null) == null ? {} : {
+    deploy = "repo:${var.pipeline.github}:environment:production"
+    plan   = "repo:${var.pipeline.github}:pull_request"
+  }
 
   plan_roles = var.pipeline == null ? [] : [
     "iam.securityReviewer",
@@ -125,22 +130,18 @@ resource "google_iam_workload_identity_pool_provider" "github" {
 
   workload_identity_pool_id          = each.value.workload_identity_pool_id
   workload_identity_pool_provider_id = "github"
-  attribute_mapping                  = { "google.subject" = "assertion.sub", "attribute.repository" = "assertion.repository" }
-  attribute_condition                = "assertion.repository == '${var.pipeline.github}'"
+  attribute_mapping                  = { "google.subject" = "assertion.sub" }
+  attribute_condition                = join(" || ", [for subject in local.github_subjects : "assertion.sub == '${subject}'"])
 
   oidc {
     issuer_uri = "https://token.actions.githubusercontent.com"
   }
 }
 
-# Any job of the repository plans; a job in the environment `production`, which GitHub holds until someone approves, deploys.
 resource "google_service_account_iam_member" "github" {
-  for_each = try(var.pipeline.github, null) == null ? {} : {
-    deploy = "principal://iam.googleapis.com/${local.github_pool}/subject/repo:${var.pipeline.github}:environment:production"
-    plan   = "principalSet://iam.googleapis.com/${local.github_pool}/attribute.repository/${var.pipeline.github}"
-  }
+  for_each = local.github_subjects
 
   service_account_id = google_service_account.this[each.key].name
   role               = "roles/iam.workloadIdentityUser"
-  member             = each.value
+  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.github["github"].name}/subject/${each.value}"
 }

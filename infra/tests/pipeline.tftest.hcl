@@ -50,21 +50,21 @@ run "planned_and_deployed_by_two_accounts" {
     error_message = "No account should have a basic role that changes things."
   }
   assert {
-    condition     = google_service_account_iam_member.deploy_makes_identity_tokens[0].role == "roles/iam.serviceAccountOpenIdTokenCreator" && google_service_account_iam_member.deploy_makes_identity_tokens[0].member == "serviceAccount:flowers-deploy@my-project.iam.gserviceaccount.com" && contains(keys(google_project_service.this), "iamcredentials")
-    error_message = "The smoke test should get an identity token."
+    condition     = google_service_account_iam_member.deploy_makes_identity_tokens[0].role == "roles/iam.serviceAccountOpenIdTokenCreator" && google_service_account_iam_member.deploy_makes_identity_tokens[0].member == "serviceAccount:flowers-deploy@my-project.iam.gserviceaccount.com" && contains(keys(google_project_service.this), "iamcredentials") && google_cloud_run_v2_service_iam_member.callers["deploy"].name == "flowers-http"
+    error_message = "The smoke test should get an identity token, and be allowed to call the private endpoint."
   }
   assert {
     condition     = { for key, grant in google_kms_crypto_key_iam_member.pipeline : key => grant.role } == { deploy = "roles/cloudkms.admin", plan = "roles/iam.securityReviewer" } && toset([for grant in google_billing_account_iam_member.pipeline : "${grant.member} ${grant.role}"]) == toset(["serviceAccount:flowers-deploy@my-project.iam.gserviceaccount.com roles/billing.costsManager", "serviceAccount:flowers-deploy@my-project.iam.gserviceaccount.com roles/billing.viewer", "serviceAccount:flowers-plan@my-project.iam.gserviceaccount.com roles/billing.viewer"])
     error_message = "Both should have their roles on the key and on the billing account."
   }
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github["github"].attribute_condition == "assertion.repository == 'ana/flowers'"
+    condition     = google_iam_workload_identity_pool_provider.github["github"].attribute_condition == "assertion.sub == 'repo:ana/flowers:environment:production' || assertion.sub == 'repo:ana/flowers:pull_request'"
     error_message = "Tokens of other repositories should be refused."
   }
   assert {
     condition = { for key, grant in google_service_account_iam_member.github : key => grant.member } == {
       deploy = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/flowers-github/subject/repo:ana/flowers:environment:production"
-      plan   = "principalSet://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/flowers-github/attribute.repository/ana/flowers"
+      plan   = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/flowers-github/subject/repo:ana/flowers:pull_request"
     }
     error_message = "Only a job in the environment production should deploy."
   }

@@ -95,7 +95,7 @@ MISTAKES_IN_THE_PIPELINE = [
     ("pipeline.tf", '"viewer",\n  ]', '"viewer",\n    "run.admin",\n  ]', "to change nothing"),
     ("pipeline.tf", "serviceAccountOpenIdTokenCreator", "serviceAccountUser", "should get an identity token"),
     ("pipeline.tf", ":environment:production", "", "Only a job in the environment production should deploy"),
-    ("pipeline.tf", "assertion.repository == '${var.pipeline.github}'", "true", "other repositories should be refused"),
+    ("pipeline.tf", "assertion.sub == '${subject}'", "true", "other repositories should be refused"),
     ("pipeline.tf", '"deploy viewer", ', "", "on the billing account"),
 ]
 # These are refused before a plan: file, what stands there, the mistake, command, what terraform says.
