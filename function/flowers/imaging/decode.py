@@ -11,10 +11,10 @@ from ..errors import ImageFacts, InputError, UnavailableError
 from .colours import to_srgb
 from .crop import Box, InputRule
 from .decoders import Size, is_of_machine, load
-from .header import Header, read_header
+from .header import Header, read_header, undecodable
 from .memory import PixelBudget
 from .pixels import simplify
-from .truncated import load_truncated
+from .truncated import load_truncated, seems_cut_short
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -81,12 +81,19 @@ def _decode(data: bytes, header: Header, rule: InputRule, max_pixels: int, budge
 def _load(data: bytes, header: Header, draft: Size) -> tuple[Image.Image, bool]:
     """Return the decoded image, and whether it is truncated."""
     try:
-        return load(data, header, draft), False
+        image = load(data, header, draft)
     except InputError as error:
-        image = load_truncated(data, header, draft) if error.reason == "UNDECODABLE_IMAGE" else None
-        if image is None:
+        found = load_truncated(data, header, draft) if error.reason == "UNDECODABLE_IMAGE" else None
+        if found is None:
             raise
-        return image, True
+        return found[0], True
+    if not seems_cut_short(image, header):
+        return image, False
+    found = load_truncated(data, header, draft)
+    if found is None:
+        raise undecodable(header.format)
+    image, share = found
+    return image, share < 1
 
 
 def _draft(header: Header, rule: InputRule) -> Size:

@@ -107,7 +107,8 @@ def read_frame(data: bytes) -> Frame:
     if several_scans and data.count(b"\xff\xda", segment.start) > _MAX_SCANS:
         raise ValueError(f"more than {_MAX_SCANS} scans")
     icc = _whole_profile(profile)
-    return Frame(width, height, components, frame.marker, several_scans, segment.start, exif, icc)
+    scan = segment.end - len(segment.body) - 4  # after fill bytes
+    return Frame(width, height, components, frame.marker, several_scans, scan, exif, icc)
 
 
 def _check_kind(marker: int, body: bytes) -> None:
@@ -139,6 +140,13 @@ def without_metadata(data: bytes) -> bytes:
         at = segment.end
     kept.append(data[at:])
     return b"".join(kept)
+
+
+def end_of_scan(data: bytes, frame: Frame) -> int:
+    """Return where the data of the first scan end."""
+    start = frame.scan + 2 + int.from_bytes(data[frame.scan + 2 : frame.scan + 4], "big")
+    found = _MARKER.search(data, start)
+    return found.start() if found else len(data)
 
 
 def is_finely_known(data: bytes, frame: Frame) -> bool:

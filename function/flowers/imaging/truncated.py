@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from . import jpeg
 from .decoders import Size, is_of_machine, load_strictly
@@ -18,22 +18,36 @@ _END = b"\xff\xd9"
 _NOISE = bytes(range(1, 255)) * 16
 
 
-def load_truncated(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile | None:
-    """Return a truncated JPEG, its missing rows in one colour; None when too much is missing."""
+def seems_cut_short(image: Image.Image, header: Header) -> bool:
+    """Tell whether a JPEG with a proper end may lack rows: its last pixel is as libjpeg fills up what is missing."""
+    if header.frame is None or header.frame.whole:
+        return False
+    last = image.getpixel((image.width - 1, image.height - 1))
+    return all(127 <= value <= 128 for value in (last if isinstance(last, tuple) else (last or 0,)))
+
+
+def load_truncated(data: bytes, header: Header, draft: Size) -> tuple[ImageFile.ImageFile, float] | None:
+    """Return a JPEG without its end, missing rows in one colour, and the share that is there; None if it is too small.
+
+    What follows the scan, as its end or another picture, is left out.
+    """
     if header.frame is None:
         return None
+    if not header.frame.whole:
+        data = data[: jpeg.end_of_scan(data, header.frame)]
     data = data.rstrip(b"\xff")
     try:
         image = load_strictly(data + _END, header, draft)
         if header.frame.whole:
-            return image if jpeg.is_finely_known(data, header.frame) else None
+            return (image, 1.0) if jpeg.is_finely_known(data, header.frame) else None
         other = load_strictly(data + _NOISE + _END, header, draft)
     except Exception as error:
         if is_of_machine(error):
             raise
         return None
     block = _BLOCK_ROWS * image.height / header.height
-    return image if _equal_share(np.asarray(image), np.asarray(other), block) >= _MIN_SHARE else None
+    share = _equal_share(np.asarray(image), np.asarray(other), block)
+    return (image, share) if share >= _MIN_SHARE else None
 
 
 def _equal_share(one: NDArray[Any], other: NDArray[Any], block: float) -> float:

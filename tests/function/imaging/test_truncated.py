@@ -76,6 +76,25 @@ def test_nine_tenths_of_the_rows_are_the_limit() -> None:
     assert refused(data[: start + int(body * 0.87)]) == "UNDECODABLE_IMAGE"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_jpeg_closed_after_half_of_its_rows_is_undecodable(way: str) -> None:
+    data = file(way)
+    start = data.index(b"\xff\xda")
+    assert refused(data[: (start + len(data)) // 2].rstrip(b"\xff") + b"\xff\xd9") == "UNDECODABLE_IMAGE"
+
+
+def test_jpeg_closed_after_most_of_its_rows_is_truncated() -> None:
+    data = encode(noisy(), "JPEG", quality=90)
+    cut = seen(data[: int(len(data) * 0.95)].rstrip(b"\xff") + b"\xff\xd9")
+    assert cut.facts.truncated
+
+
+def test_grey_picture_is_not_taken_for_a_truncated_one() -> None:
+    grey = encode(Image.new("RGB", (320, 240), (128, 128, 128)), "JPEG")
+    assert not seen(grey).facts.truncated
+    assert not seen(grey + b"behind the end").facts.truncated
+
+
 def test_missing_rows_are_grey() -> None:
     data = encode(noisy(), "JPEG", quality=90)
     pixels = seen(data[: int(len(data) * 0.92)]).pixels
