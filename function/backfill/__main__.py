@@ -1,4 +1,4 @@
-"""Classifies the images of a bucket or of a folder that have no result yet; `--help` says how."""
+"""Classify the images of a bucket or of a folder that have no result yet. `--help` explains how."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from backfill.run import JobEndedError, run
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a command and returns the exit status that `--help` explains."""
+    """Run a command and return the exit status that `--help` explains."""
     try:
         command = read_command(arguments, os.environ)
         return run(command)

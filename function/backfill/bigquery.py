@@ -1,4 +1,4 @@
-"""Documents as rows of a BigQuery table, by the schema that infra/ has."""
+"""Turn documents into rows of a BigQuery table, by the schema in infra/."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Fields = Sequence[Mapping[str, Any]]
 
 
 def read_schema() -> dict[str, Fields]:
-    """The table's schema as Beam takes it. Raises `ConfigurationError` where infra/ is not beside function/."""
+    """Return the table's schema as Beam takes it. Raise `ConfigurationError` if infra/ is not beside function/."""
     try:
         return {"fields": json.loads(SCHEMA.read_text(encoding="utf-8"))}
     except OSError as error:
@@ -26,7 +26,7 @@ def read_schema() -> dict[str, Fields]:
 
 
 def row(document: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    """A document's row: exactly the columns of the schema, None for what the document does not have."""
+    """Return a document's row: exactly the columns of the schema, None for fields that the document lacks."""
     return {field["name"]: _value(document.get(field["name"]), field) for field in fields}
 
 
@@ -41,7 +41,7 @@ def _value(value: Any, field: Mapping[str, Any]) -> Any:
 
 
 def write_rows(outcomes: beam.PCollection, table: str) -> None:
-    """Appends the documents of outcomes to `project:dataset.table`, which is made where there is none."""
+    """Append the documents of outcomes to `project:dataset.table`. Create the table if needed."""
     schema = read_schema()
     _ = (
         outcomes

@@ -1,4 +1,4 @@
-"""What is to be done, as the program tells every worker."""
+"""Describe the work, as the program tells it to every worker."""
 
 import os
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from .local_files import LocalFiles
 from .pattern import Pattern
 
 # NAME_MAX of Linux's and macOS's file systems.
-_MOST_FILE_NAME_BYTES = 255
+_MAX_FILE_NAME_BYTES = 255
 
 
 class ConfigurationError(Exception):
-    """Something that no image can be classified with; the message says what to do."""
+    """Report an invalid command, setting or deployment. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Images of a bucket, or of the folder `place` where it is `local`, whose names are by `pattern`.
+    """Hold what to classify: the images in the bucket `place`, or folder if `local`, whose names match `pattern`.
 
-    `environment` has the variables of the settings; they are read anew by each worker, where the bundled model may lie
-    elsewhere. `redo_all` classifies what has its result, too. `model_version` is filled in when the job runs.
-    `progress` is a folder on this machine that shows the progress, None if the workers are on other machines.
+    `environment` has the variables of the settings. Each worker reads them itself, since its bundled model may have
+    another path. `redo_all` also classifies images that have their result. `model_version` is set when the job
+    runs. `progress` is a folder on this machine that shows the progress, None if the workers are on other machines.
     """
 
     place: str
@@ -39,21 +39,21 @@ class Job:
 
     @property
     def uri(self) -> str:
-        """The pattern as it is written on the command line."""
+        """Return the pattern as it is written on the command line."""
         return f"{self.place}/{self.pattern.text}" if self.local else f"gs://{self.place}/{self.pattern.text}"
 
     @property
     def settings(self) -> Settings:
-        """The function's settings."""
+        """Return the function's settings."""
         return Settings.from_environment(self.environment)
 
     @property
     def result_place(self) -> str:
-        """The bucket or the folder that the results are written to."""
+        """Return the bucket or the folder that the results are written to."""
         return self.settings.result_bucket or self.place
 
     def open_store(self) -> ObjectStore:
-        """The images' place. Raises `UnavailableError` when Cloud Storage is out of reach."""
+        """Open the images' bucket or folder. Raise `UnavailableError` if Cloud Storage is unavailable."""
         if self.local:
             return LocalFiles(Path(self.place), self.settings.result_suffix, self.model_version)
         from flowers.cloud.storage import Storage  # slow to import, and a folder needs none
@@ -61,12 +61,12 @@ class Job:
         return Storage()
 
     def holds(self, name: str) -> bool:
-        """Whether an object of this name could lie in the place."""
+        """Return whether the bucket or folder allows an object of this name."""
         if self.local:
-            return len(os.fsencode(name.rpartition("/")[2])) <= _MOST_FILE_NAME_BYTES
+            return len(os.fsencode(name.rpartition("/")[2])) <= _MAX_FILE_NAME_BYTES
         return is_object_name(name)
 
     def results(self, store: ObjectStore) -> Results:
-        """The protocol of results, as the upload function keeps it."""
+        """Return the results of this job, by the same rules as the upload function."""
         settings = self.settings
         return Results(store, settings.result_suffix, settings.result_bucket, self.model_version)

@@ -1,4 +1,4 @@
-"""Images and their results, paired from listings, so that no object has to be looked up."""
+"""Pair images with their results from listings, so that no object has to be looked up."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ TO_DO, NO_IMAGE, LONG_NAME = "to_do", "no_image", "name_too_long"
 
 
 class Task(NamedTuple):
-    """An image to classify, in few bytes: there may be a thousand million of them.
+    """Name an image to classify, in few bytes: there may be a billion of them.
 
     `replaced` is the generation of the result object that is there now, 0 for none.
     """
@@ -26,13 +26,13 @@ class Task(NamedTuple):
     replaced: int
 
     def image(self, job: Job) -> StoredObject:
-        """The image's object."""
+        """Return the image's object."""
         address = (FileAddress if job.local else ObjectAddress)(job.place, self.name)
         return StoredObject(address, self.generation, self.size, content_encoding=self.content_encoding)
 
 
 class Found(NamedTuple):
-    """What the listing says of an object: a word of this module, or how its result stands; the task where `TO_DO`."""
+    """Hold what the listing says of an object: a word of this module or a `ResultState`; the task if `TO_DO`."""
 
     what: str
     task: Task | None = None
@@ -43,10 +43,10 @@ def pair(
     is_image: Callable[[StoredObject], bool],
     result_address: Callable[[ObjectAddress], ObjectAddress],
 ) -> Iterator[tuple[StoredObject, StoredObject | None]]:
-    """Each image of `objects`, which are sorted by name, with its result where that is among them.
+    """Yield each image of `objects`, which are sorted by name, with its result if that is among them.
 
-    An image waits for its result while names come that begin with its own, since `a.jpg.json` follows `a.jpg`, though
-    `a.jpg (1).jpg` may lie between. So no more wait than names that are each the beginning of the next.
+    An image waits for its result while the next names begin with its own name: `a.jpg.json` follows `a.jpg`, but
+    `a.jpg (1).jpg` may come between. Only images whose names each begin the next wait at the same time.
     """
     waiting: list[tuple[StoredObject, ObjectAddress]] = []
     for stored in objects:
@@ -64,7 +64,7 @@ def pair(
 
 
 class Listing:
-    """What a job finds in its place. The iterators raise `UnavailableError`, and `ObjectMissingError` for no place."""
+    """List the tasks of a job. The iterators raise `UnavailableError`, or `ObjectMissingError` without a bucket."""
 
     def __init__(self, job: Job, store: ObjectStore) -> None:
         self._job = job
@@ -73,18 +73,18 @@ class Listing:
         self._results = job.results(store)
 
     def top(self) -> Iterator[Found | str]:
-        """What is in the folder that the pattern begins in; and as texts the folders in it that may hold more."""
+        """Yield the objects in the pattern's first folder, and as texts the folders in it that may hold more."""
         folders: list[str] = []
         yield from self._found(self._objects(self._job.pattern.prefix, "/", folders))
         if self._job.pattern.deep:
             yield from folders
 
     def below(self, folder: str) -> Iterator[Found]:
-        """What is in a folder and in all folders in it."""
+        """Yield the objects below a folder, at any depth."""
         return self._found(self._objects(folder, "", []))
 
     def _objects(self, prefix: str, delimiter: str, folders: list[str]) -> Iterator[StoredObject]:
-        """Images and results by name; where both lie in one place, one listing has them."""
+        """Yield images and results by name, from one listing if both are in one bucket."""
 
         def listed(place: str) -> Iterator[StoredObject]:
             for entry in self._store.list_objects(place, prefix, delimiter):

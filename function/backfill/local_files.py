@@ -1,8 +1,8 @@
-"""A folder of photographs that looks like a bucket, so that the same protocol writes results beside the files.
+"""Make a folder of photographs look like a bucket, so that the same code writes results beside the files.
 
-The generation of a file is the time of its last change (`st_mtime_ns`): a photo that was changed, or replaced by an
-older one, is another generation, and a folder that was copied with its times is the same one. Where a bucket keeps the
-marks of a result in its metadata, a folder has only the document itself, which says the same.
+The generation of a file is its modification time (`st_mtime_ns`). A photo that was changed, or replaced by an older
+one, is another generation; a copy that keeps the times is the same one. A bucket keeps a result's generation and model
+version as metadata. A folder has no metadata, so they are read from the document itself.
 """
 
 import json
@@ -20,26 +20,26 @@ from flowers.errors import InputError, UnavailableError
 from flowers.imaging.formats import IMAGE_ENDINGS, sniff
 from flowers.results.writer import GENERATION, MODEL_VERSION, SCHEMA
 
-# A document has some 1,500 bytes; what is far larger is none.
-_MOST_DOCUMENT_BYTES = 1024 * 1024
+# A far larger file is no result document.
+_MAX_DOCUMENT_BYTES = 1024 * 1024
 # Enough for every format to announce itself.
 _HEAD_BYTES = 512
-# What is left of a photo's name in that of its result's temporary file, so that it is none too long.
+# Characters of a photo's name that its result's temporary file keeps, so that the name is not too long.
 _NAME_KEPT = 60
 _NO_IMAGE = "application/x-unknown"
 
 
 class FileAddress(ObjectAddress):
-    """A file: `bucket` is the folder that the work began at, `name` the path below it, with slashes."""
+    """Name a file: `bucket` is the job's folder, `name` the path below it, with slashes."""
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """Return the file's path."""
         return Path(self.bucket, self.name)
 
     @property
     def uri(self) -> str:
-        """`file:///…`, in which only ASCII is left, whatever bytes the name has."""
+        """Return `file:///…` in ASCII, whatever bytes the name has."""
         return self.path.as_uri()
 
 
@@ -56,16 +56,16 @@ def _our_errors(path: Path) -> Iterator[None]:
 
 
 class LocalFiles:
-    """An `ObjectStore` of the files below a folder. Hidden files and folders, and links to folders, are left out."""
+    """Store objects as files below a folder. Hidden files and folders, and links to folders, are left out."""
 
     def __init__(self, root: Path, result_suffix: str, model_version: str) -> None:
-        """`root` is an absolute path; `model_version` is the one whose results count as present."""
+        """Take an absolute path `root`, and the `model_version` whose results count as present."""
         self._root = root
         self._suffix = result_suffix
         self._model_version = model_version
 
     def look_up(self, address: ObjectAddress) -> StoredObject | None:
-        """The file as it is now, or None where there is none."""
+        """Return the file as it is now, or None if it is missing."""
         path = self._path(address)
         try:
             with _our_errors(path):
@@ -74,7 +74,7 @@ class LocalFiles:
             return None
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """The files whose names begin with `prefix`, by name; with `delimiter` "/" the folders as texts, in between."""
+        """Yield files whose names begin with `prefix`, by name; with `delimiter` "/", folders as texts in between."""
         folder = prefix[: prefix.rfind("/") + 1]
         if any(part.startswith(".") for part in folder.split("/")):
             return
@@ -98,7 +98,7 @@ class LocalFiles:
                 yield from self.list_objects(bucket, name)
 
     def read(self, stored: StoredObject, most: int) -> bytes:
-        """The bytes of exactly this generation. Raises `ObjectMissingError` where the file is gone or has changed."""
+        """Read exactly this generation. Raise `ObjectMissingError` if the file is gone or has changed."""
         path = self._path(stored.address)
         with _our_errors(path), path.open("rb") as file:
             before = os.fstat(file.fileno())
@@ -118,9 +118,9 @@ class LocalFiles:
         metadata: Mapping[str, str] | None = None,
         cache_control: str | None = None,
     ) -> int:
-        """Writes a whole file or nothing, and returns its generation; a file has no type and no metadata.
+        """Write a whole file or nothing, and return its generation. A file keeps no type and no metadata.
 
-        Raises `PreconditionFailedError` where the file of the generation `expected` (0: none) is not there.
+        Raise `PreconditionFailedError` if the file is not of the generation `expected` (0: no file).
         """
         path = self._path(address)
         with _our_errors(path):
@@ -144,14 +144,14 @@ class LocalFiles:
         facts = path.stat()
         address = FileAddress(str(self._root), name)
         if name.endswith(self._suffix):
-            marks = self._marks(path, facts.st_size)
-            return StoredObject(address, facts.st_mtime_ns, facts.st_size, "application/json", metadata=marks)
+            metadata = self._metadata(path, facts.st_size)
+            return StoredObject(address, facts.st_mtime_ns, facts.st_size, "application/json", metadata=metadata)
         return StoredObject(address, facts.st_mtime_ns, facts.st_size, _content_type(path))
 
-    def _marks(self, path: Path, size: int) -> dict[str, str]:
-        """The metadata that a bucket would keep of a result, read off the document; none for another's file."""
+    def _metadata(self, path: Path, size: int) -> dict[str, str]:
+        """Return the metadata that a bucket would keep of a result, or none if another program wrote the file."""
         try:
-            document: Any = json.loads(path.read_bytes()) if size <= _MOST_DOCUMENT_BYTES else None
+            document: Any = json.loads(path.read_bytes()) if size <= _MAX_DOCUMENT_BYTES else None
             schema, generation = document["schema"], document["image"]["generation"]
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
@@ -166,7 +166,7 @@ class LocalFiles:
 
 
 def _content_type(path: Path) -> str:
-    """What the name claims; where it claims nothing, what the first bytes say."""
+    """Return the type that the name claims, or else the type that the first bytes show."""
     if path.name.lower().endswith(IMAGE_ENDINGS):
         return "image/*"
     if claimed := mimetypes.guess_type(path.name)[0]:

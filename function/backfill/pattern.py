@@ -1,4 +1,4 @@
-"""Patterns of object names: `**` is any text, `*` any without a slash, `?` one character but a slash."""
+"""Match object names with patterns: `**` is any text, `*` any without a slash, `?` one character but a slash."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern of names, `2025/**/*.jpg`; one that is empty or ends with a slash stands for all below."""
+    """Match names, as `2025/**/*.jpg` does. An empty pattern, or one with a slash at its end, matches all below."""
 
     text: str
 
@@ -19,17 +19,17 @@ class Pattern:
 
     @property
     def prefix(self) -> str:
-        """The text before the first wildcard: all names that match begin with it."""
+        """Return the text before the first wildcard: all names that match begin with it."""
         return _WILDCARD.split(self.text, maxsplit=1)[0]
 
     @property
     def deep(self) -> bool:
-        """Whether names in folders below that of the prefix may match."""
+        """Return whether names in folders below the prefix's folder may match."""
         rest = self.text.removeprefix(self.prefix)
         return "/" in rest or "**" in rest
 
     def matches(self, name: str) -> bool:
-        """Whether the whole name is by the pattern."""
+        """Return whether the whole name matches."""
         return self._expression.fullmatch(name) is not None
 
     @property

@@ -1,8 +1,7 @@
-"""The pipeline: all that knows Beam's transforms.
+"""Define the pipeline; no other module uses Beam's transforms.
 
-Beam's own RunInference was measured too (README, "A whole bucket"): batches of more than one image are slower on a CPU,
-and with it an image is read, inferred and written in turn. This DoFn shares one model in each process (`Shared`), and
-reads and writes other images while one is classified; those refused or gone need no way around it.
+Beam's RunInference reads, infers and writes one after the other, and its batches are slower on a CPU. This DoFn shares
+one model in each process (`Shared`), and reads and writes other images while one is classified.
 """
 
 import logging
@@ -27,7 +26,7 @@ from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, TaskOutcome, Work
 
 COUNTERS = "backfill"
 BYTES_TO_DO, FOLDERS_LEFT = "bytes_to_do", "folders_left"
-# What tells of counters that there is one a reason or a species of.
+# Prefixes of the counters that each reason and each species has.
 REASON, SPECIES, NOT_IDENTIFIED = "refused: ", "species: ", "not_identified"
 FOLDERS, FAILED = "folders", "failed"
 # Images that a bundle has taken on: one lot at work, another waiting.
@@ -37,12 +36,12 @@ logger = logging.getLogger(__name__)
 
 
 def count(what: str, number: int = 1) -> None:
-    """Adds to a counter that the summary reads."""
+    """Add to a counter that the summary reads."""
     metrics.Metrics.counter(COUNTERS, what).inc(number)
 
 
 class _List(beam.DoFn):
-    """Tasks of the top of a job (""), with the folders in it tagged; or of all that is below a folder."""
+    """List the tasks at the top of a job (""), with its folders tagged, or all tasks below a folder."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -70,10 +69,10 @@ class _List(beam.DoFn):
 
 
 class _Classify(beam.DoFn):
-    """Tasks to outcomes; those that are left to do are tagged, unless this is the last attempt."""
+    """Turn tasks into outcomes. Failed tasks are tagged, unless this is the last attempt."""
 
     def __init__(self, job: Job, shared: Shared, last: bool) -> None:
-        """`shared` holds the process's worker."""
+        """Share the process's worker by `shared`."""
         self._job = job
         self._shared = shared
         self._last = last
@@ -115,14 +114,14 @@ class _Classify(beam.DoFn):
 
 
 def list_tasks(begin: beam.Pipeline, job: Job) -> beam.PCollection:
-    """The tasks of a job, spread evenly over the workers; folders are listed side by side."""
+    """List the tasks of a job, spread evenly over the workers. Folders are listed in parallel."""
     top = begin | "Begin" >> beam.Create([""]) | "List top" >> beam.ParDo(_List(job)).with_outputs(FOLDERS, main=TO_DO)
     below = top[FOLDERS] | "Spread folders" >> beam.Reshuffle() | "List folders" >> beam.ParDo(_List(job))
     return (top[TO_DO], below) | "All tasks" >> beam.Flatten()
 
 
 def classify(tasks: beam.PCollection, job: Job) -> beam.PCollection:
-    """The outcomes of tasks. What a fault of the surroundings left to do is tried once more when all else is done."""
+    """Turn tasks into outcomes. Tasks that failed because a dependency was unavailable are retried once, at the end."""
     shared = Shared()
     first = (
         tasks

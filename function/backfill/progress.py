@@ -1,7 +1,7 @@
-"""How far the work is, told by the workers of this machine: a folder of files that grow by a byte an image.
+"""Show the progress of the workers on this machine, from files that grow by one byte per image.
 
-Beam's own counters come only at the end. Appending is atomic, so that processes need no lock, and nothing is lost with
-a process that is killed.
+Beam's own counters come only at the end. Appending is atomic: processes need no lock, and a killed process loses
+nothing.
 """
 
 import os
@@ -16,19 +16,19 @@ _FOUND, _DONE = "found", "done"
 
 
 class Tally:
-    """A worker's side: counts images that are found to do, and images that are done."""
+    """Count a worker's images: those found to do, and those done."""
 
     def __init__(self, folder: Path | None) -> None:
-        """`folder` is None where nobody looks."""
+        """Count in files of `folder`, or not at all if it is None."""
         self._folder = folder
         self._files: dict[str, int] = {}
 
     def found(self, images: int) -> None:
-        """So many more are to do."""
+        """Add images to do."""
         self._add(_FOUND, images)
 
     def done(self, images: int) -> None:
-        """So many more are done."""
+        """Add images done."""
         self._add(_DONE, images)
 
     def _add(self, name: str, images: int) -> None:
@@ -40,7 +40,7 @@ class Tally:
 
 
 class ProgressBar:
-    """The bar on the terminal, while the block runs: images done, rate, time left. Nothing where there is none."""
+    """Show images done, rate and time left while the block runs, if there is a terminal."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A page about a job: the summary, a chart of the species, and thumbnails of the faulty and the least sure images."""
+"""Write a page about a job: the summary, a chart of the species, and thumbnails of invalid and least sure images."""
 
 import base64
 import html
@@ -43,7 +43,7 @@ img, .none { width: 160px; height: 160px; border-radius: 4px; background: #eee }
 
 
 def write_samples(outcomes: beam.PCollection, place: str) -> None:
-    """Writes the least sure images, and some faulty ones of each reason, as lines of JSON into the file `place`."""
+    """Write the least sure images, and some invalid ones of each reason, as lines of JSON into the file `place`."""
     least_sure = (
         outcomes
         | "Classified" >> beam.Filter(_is, CLASSIFIED)
@@ -94,7 +94,7 @@ def _values(_: str, entries: Iterable[Any]) -> Iterable[Any]:
 
 
 def read_samples(place: str) -> list[dict[str, Any]]:
-    """The entries that `write_samples` left; none where no image was done."""
+    """Return the entries that `write_samples` wrote; none if no image was done."""
     if not FileSystems.exists(place):
         return []
     with FileSystems.open(place) as file:
@@ -102,7 +102,7 @@ def read_samples(place: str) -> list[dict[str, Any]]:
 
 
 def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job: Job) -> None:
-    """Writes the page, which needs no other file; `samples` are those of `read_samples`."""
+    """Write the page, which needs no other file. `samples` are those of `read_samples`."""
     sure = [entry for entry in samples if "error" not in entry["document"]]
     faulty = [entry for entry in samples if "error" in entry["document"]]
     faulty.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))

@@ -1,4 +1,4 @@
-"""A command from its start to its summary."""
+"""Run a command and print its summary."""
 
 import logging
 import os
@@ -33,20 +33,20 @@ from .progress import ProgressBar
 from .report import read_samples, write_page, write_samples
 from .summary import Summary
 
-# It repeats all that workers log, Beam's own warnings in each of them included; their faults are in the summary.
+# It repeats all that workers log; the summary has their failures.
 logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(logging.ERROR)
 
 _FUNCTION = Path(__file__).parents[1]
 
 
 class JobEndedError(Exception):
-    """The engine gave up; the message says what to do."""
+    """Report a job that ended early. The message says what to do."""
 
 
 def run(command: Command) -> int:
-    """Does what the command says, prints what came out, and returns the exit status.
+    """Run the command, print the summary, and return the exit status.
 
-    Raises `ConfigurationError` and `JobEndedError`.
+    Raise `ConfigurationError` and `JobEndedError`.
     """
     started = time.monotonic()
     command = replace(command, job=replace(command.job, model_version=_model_version(command.job)))
@@ -93,7 +93,7 @@ def _workers(command: Command) -> int:
 
 
 def _pipeline(command: Command) -> beam.Pipeline:
-    """An empty pipeline on the command's runner."""
+    """Return an empty pipeline on the command's runner."""
     # Where it is not named, Beam first looks for another runner, which it would download.
     runner = FnApiRunner() if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner") else None
     try:
@@ -114,12 +114,14 @@ def _run(pipeline: beam.Pipeline, command: Command, job: Job, samples: str) -> P
         result = pipeline.run()
         result.wait_until_finish()
     except RuntimeError as error:  # a worker that was killed, for lack of memory perhaps, or a job that was cancelled
-        raise JobEndedError(f"The job ended before its end: {error}\nWhat was done is done; run it again.") from error
+        raise JobEndedError(
+            f"The job ended early: {error}\nFinished images keep their results. Run it again for the rest."
+        ) from error
     return result
 
 
 def _check_place(job: Job) -> None:
-    """Raises `ConfigurationError` where the images' place, or the results', is not there or may not be listed."""
+    """Raise `ConfigurationError` if the place of the images or results is missing or may not be listed."""
     for place in {job.place, job.result_place}:
         try:
             next(iter(job.open_store().list_objects(place, job.pattern.prefix)), None)

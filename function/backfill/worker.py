@@ -1,9 +1,7 @@
-"""What one process does with images: while some are read and others' results written, one is classified.
+"""Classify images in one process, while other images are read and other results written.
 
-Inference of several images at a time would be slower: 4.9 ms an image alone, 5.8 in batches of 8, 6.3 of 32 (one thread
-of the machine of `make bench-backfill`), since the activations of more than one leave the processor's caches. Nor would
-it help to classify several images at once, since there is a process a core. So what is batched is what waits: the reads
-and writes.
+Inference of several images at a time would be slower, since the activations of more than one leave the processor's
+caches. Each core has its own process, so only what waits runs in parallel: the reads and writes.
 """
 
 import logging
@@ -23,8 +21,7 @@ from .listing import Task
 
 # As many as Cloud Storage's client keeps connections.
 IMAGES_AT_ONCE = 10
-# Images that are decoded or inferred at once. With one, a process rests while the turn passes from thread to thread: it
-# did 100 images a second where it does 148 with two.
+# Images that are decoded or inferred at once. With one, a process rests while the turn passes from thread to thread.
 _TURNS = 2
 # An image waits for the memory of others as long as these may take; nobody waits for an answer.
 _WAIT_SECONDS = 600.0
@@ -48,23 +45,23 @@ class TaskOutcome(NamedTuple):
 
 
 class _TakingTurns(Classifier):
-    """A classifier that the threads of a process take turns at, so that none waits for the memory of many others."""
+    """Classify in few threads at a time, so that none waits for the memory of many others."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job.settings)
         self._turns = threading.Semaphore(_TURNS)
 
     def classify(self, data: bytes, *given: Any, **named: Any) -> ResultDocument:
-        """As every classifier does."""
+        """Classify an image file's bytes, as `Classifier.classify` does."""
         with self._turns:
             return super().classify(data, *given, **named)
 
 
 class Worker:
-    """The model, the connections and the threads of a process; all its bundles share them."""
+    """Hold the model, the connections and the threads that all bundles of a process share."""
 
     def __init__(self, job: Job) -> None:
-        """Raises `ConfigurationError` where the model is another than the job's, and as `Classifier` does."""
+        """Load the model. Raise `ConfigurationError` if it is not the job's, and as `Classifier` does."""
         return_large_blocks()
         classifier = _TakingTurns(job)
         version = classifier.identity["version"]
@@ -76,7 +73,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="image")
 
     def submit(self, task: Task) -> Future[TaskOutcome]:
-        """Classifies an image, or sees to it that it is classified soon; the outcome never is an exception."""
+        """Classify an image now or soon. A failure is an outcome, never an exception."""
         if self._job.local:  # a disk answers at once, and passing the turn would cost a tenth of the time
             future: Future[TaskOutcome] = Future()
             future.set_result(self.handle(task))
