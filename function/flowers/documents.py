@@ -116,12 +116,13 @@ class ResultDocument(TypedDict):
 
 
 class ErrorBody(TypedDict):
-    """What is wrong and what to do."""
+    """What is wrong and what to do. `request_id` finds the request or event in the log."""
 
     code: int
     status: str
     reason: str
     message: str
+    request_id: NotRequired[str]
 
 
 class ErrorDocument(TypedDict):

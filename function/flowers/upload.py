@@ -50,7 +50,7 @@ class UploadFunction:
             return
         age = age_seconds(event.get("time"))
         try:
-            outcome = self.writer.process(image)
+            outcome = self.writer.process(image, request_id=str(event["id"]))
             _log(*_entry(outcome), image, age)
             if isinstance(outcome.unpublished, UnavailableError):
                 raise outcome.unpublished
@@ -75,6 +75,8 @@ def _entry(outcome: Outcome) -> tuple[int, str, str]:
             return logging.INFO, event, f"skipped: {outcome.reason}"
         case ResultState.NAME_TOO_LONG:
             return logging.ERROR, "skipped", "no result: its name would be too long; rename the image"
+        case ResultState.FORBIDDEN:
+            return logging.ERROR, event, f"no result: {outcome.reason}"
         case ResultState.GONE:
             return logging.INFO, event, "gone or overwritten before it was read"
         case ResultState.FOREIGN:
@@ -103,8 +105,8 @@ def acknowledge_malformed_requests(app: flask.Flask) -> None:
     """
 
     def answer(error: Exception) -> ResponseReturnValue:
-        if isinstance(error, UnavailableError):
-            raise error
+        if isinstance(error, UnavailableError):  # it is logged; raised, Flask would add a traceback of many lines
+            return "retry", 500
         if isinstance(error, HTTPException) and flask.request.method != "POST":
             return error
         # The text of an HTTPException would quote the request's headers, its token among them.

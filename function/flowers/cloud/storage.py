@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import requests
-from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed, RetryError
+from google.api_core.exceptions import BadRequest, Forbidden, GoogleAPIError, NotFound, PreconditionFailed, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
@@ -40,6 +40,36 @@ class _Capped(io.BytesIO):
         return super().write(data)
 
 
+# What Cloud Storage says when it refuses for good, and what to do. Some messages name only one of the two words.
+_FORBIDDEN = {
+    ("customer-supplied", "CustomerEncryptionKey"): (
+        "is encrypted with a customer-supplied key, which is not supported. Store it with a key of Cloud KMS, or none."
+    ),
+    ("requester pays", "userProjectMissing"): (
+        "is in a bucket with requester pays, which is not supported. Switch that off, or copy the object."
+    ),
+    ("retention", "retentionPolicyNotMet"): (
+        "cannot be replaced before its retention ends. Set RESULT_BUCKET to a bucket without a retention policy."
+    ),
+    ("-based hold", "objectUnderActiveHold"): (
+        "cannot be replaced while it has a hold. Release the hold, or set RESULT_BUCKET to a bucket without holds."
+    ),
+}
+
+
+def _forbidden(what: str, error: BadRequest | Forbidden) -> InputError | None:
+    """Return the error of a call that Cloud Storage refuses for good, or None if it may succeed later."""
+    told = f"{error} {error.response.text if error.response is not None else ''}".lower()
+    for words, advice in _FORBIDDEN.items():
+        if any(word.lower() in told for word in words):
+            return InputError("OBJECT_NOT_ALLOWED", f"{what} {advice}")
+    if isinstance(error, BadRequest):
+        return InputError(
+            "OBJECT_NOT_ALLOWED", f"{what} cannot be used: Cloud Storage calls the request invalid (400)."
+        )
+    return None
+
+
 @contextmanager
 def _our_errors(what: str) -> Iterator[None]:
     try:
@@ -51,10 +81,16 @@ def _our_errors(what: str) -> Iterator[None]:
     except requests.exceptions.ContentDecodingError as error:
         message = "The object is not encoded as its Content-Encoding says. Upload it with the right one, or with none."
         raise InputError("UNDECODABLE_IMAGE", message) from error
+    except (BadRequest, Forbidden) as error:
+        raise _forbidden(what, error) or _unavailable(what) from error
     except (GoogleAPIError, GoogleAuthError, DataCorruption, requests.RequestException, OSError) as error:
         # The cause is for the log: it may name accounts and hosts.
         cause = error.cause if isinstance(error, RetryError) and error.cause else error
-        raise UnavailableError("UNAVAILABLE", f"Cloud Storage is unavailable for {what}. Retry later.") from cause
+        raise _unavailable(what) from cause
+
+
+def _unavailable(what: str) -> UnavailableError:
+    return UnavailableError("UNAVAILABLE", f"Cloud Storage is unavailable for {what}. Retry later.")
 
 
 def _stored(address: ObjectAddress, blob: storage.Blob) -> StoredObject:

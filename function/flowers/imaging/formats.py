@@ -1,5 +1,7 @@
 """Name the image formats, and detect each from its first bytes."""
 
+import re
+
 # Each format's usual extension and media type.
 MEDIA_TYPES = {
     "JPEG": (".jpg", "image/jpeg"),
@@ -48,6 +50,32 @@ _OTHER_BRANDS = {
     b"mp41": "a video",
     b"mp42": "a video",
 }
+
+
+# Bodies of other programs with the photo inside: how they begin, and what to do.
+_WRAPPERS = (
+    (
+        re.compile(rb"(?:\r\n)?--[^\r\n]{1,80}\r?\n(?:[^\r\n]+\r?\n)*?content-disposition: *form-data", re.IGNORECASE),
+        "This is a form (multipart/form-data) with the photo inside. Upload the file itself, not a FormData object.",
+    ),
+    (
+        re.compile(
+            rb"[0-9a-f]{1,8}(?:;chunk-signature=[0-9a-f]{64})?\r\n"
+            rb"(?:\xff\xd8\xff|\x89PNG|RIFF|GIF8|II|MM|BM|.{4}ftyp)",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        "This is an aws-chunked body with the photo inside. Switch off chunked uploads in the S3 client.",
+    ),
+    (
+        re.compile(rb"data:image/", re.IGNORECASE),
+        "This is a data URL with the photo inside. Decode its base64, and upload the bytes.",
+    ),
+)
+
+
+def wrapper_advice(data: bytes) -> str | None:
+    """Return what to do about a body that holds the photo in a form or in chunks, or None for anything else."""
+    return next((advice for pattern, advice in _WRAPPERS if pattern.match(data[:2048])), None)
 
 
 def sniff(data: bytes) -> str | None:

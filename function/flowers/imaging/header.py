@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..errors import ImageFacts, InputError
 from . import heif, jpeg, png, simple, tiff
 from .colours import ColourSpace
-from .formats import sniff, unsupported_kind
+from .formats import sniff, unsupported_kind, wrapper_advice
 
 _SIDEWAYS = (5, 6, 7, 8)
 _UNKNOWN = "This is no image of a known format. Send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
@@ -63,7 +63,7 @@ def read_header(data: bytes) -> Header:
     if name is None:
         kind = unsupported_kind(data)
         told = f"This is {kind}, which is not supported. Save it as JPEG or PNG." if kind else _UNKNOWN
-        raise InputError("UNSUPPORTED_FORMAT", told)
+        raise InputError("UNSUPPORTED_FORMAT", wrapper_advice(data) or told)
     try:
         header = _READERS[name](data)
         if header.width <= 0 or header.height <= 0:

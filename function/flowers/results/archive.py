@@ -10,7 +10,7 @@ The day is that of the result, in UTC, so the same photo is stored once a day.
 import logging
 
 from ..cloud.clients import Cloud
-from ..cloud.objects import ObjectAddress, StoredObject
+from ..cloud.objects import ObjectAddress, PreconditionFailedError, StoredObject
 from ..documents import ResultDocument
 from ..imaging.formats import MEDIA_TYPES
 from ..settings import Settings
@@ -46,13 +46,22 @@ class Archive:
         if found := storage.look_up(address):
             generation = found.generation
         else:
-            generation = storage.write(address, data, media_type, expected=0)
+            generation = self._write_photo(address, data, media_type)
         results = Results(storage, self._suffix, None, document["model"]["version"])
         stored = StoredObject(address, generation, len(data), media_type)
         existing = results.look_up(stored)
         if not results.state(stored, existing).settled:
             image = {**image, "uri": address.uri, "generation": str(generation)}
             results.write(stored, {**document, "image": image}, existing.generation if existing else 0)
+
+    def _write_photo(self, address: ObjectAddress, data: bytes, media_type: str) -> int:
+        """Write a photo and return its generation, which is another's if it was there already."""
+        try:
+            return self._cloud.storage.write(address, data, media_type, expected=0)
+        except PreconditionFailedError:  # another instance was faster, or the answer to the own write was lost
+            if found := self._cloud.storage.look_up(address):
+                return found.generation
+            raise
 
 
 def _warn(reason: str, document: ResultDocument) -> None:

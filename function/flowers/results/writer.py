@@ -34,8 +34,9 @@ from ..cloud.objects import (
     is_object_name,
     read_count,
 )
-from ..documents import ErrorDocument, ResultDocument, one_line
+from ..documents import ERROR_SCHEMA, ErrorDocument, ResultDocument, one_line
 from ..errors import FlowersError, InputError, UnavailableError
+from ..imaging.formats import IMAGE_ENDINGS
 from ..imaging.memory import WAIT_SECONDS, Budget
 from ..settings import Settings
 
@@ -43,6 +44,8 @@ GENERATION, MODEL_VERSION, SCHEMA = "source-generation", "model-version", "resul
 _ATTEMPTS = 5
 # Content types that say nothing; other clouds write the second one.
 _UNKNOWN_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+# Content types that clients set for any file: curl for a signed URL, browsers for a form, libraries by default.
+_CARELESS_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 # This many images of the largest size may be in memory at once, still encoded.
 _IMAGES_IN_MEMORY = 4
 # https://cloud.google.com/pubsub/quotas#resource_limits (2026)
@@ -61,6 +64,7 @@ class ResultState(Enum):
     SKIPPED = "skipped"
     NAME_TOO_LONG = "name_too_long"
     GONE = "gone"
+    FORBIDDEN = "forbidden"
 
     @property
     def settled(self) -> bool:
@@ -101,9 +105,12 @@ def reason_to_skip(stored: StoredObject, result_suffix: str) -> str | None:
     if stored.address.name.endswith(result_suffix) or is_result(stored):
         return "a result"
     kind = stored.content_type.partition(";")[0].strip().lower()
-    if kind not in _UNKNOWN_TYPES and not kind.startswith("image/"):
-        return f"no image but {kind}"
-    return None
+    if kind in _UNKNOWN_TYPES or kind.startswith("image/"):
+        return None
+    careless = kind in _CARELESS_TYPES or "/" not in kind  # such as `undefined` or `jpg`
+    if careless and stored.address.name.lower().endswith(IMAGE_ENDINGS):
+        return None
+    return f"no image but {kind}"
 
 
 class Results:
@@ -175,12 +182,19 @@ class ResultWriter:
         self._settings = settings
         self._bytes = Budget(_IMAGES_IN_MEMORY * settings.max_image_bytes, wait_seconds)
 
-    def process(self, image: StoredObject, replaced: int | None = None) -> Outcome:
+    def process(self, image: StoredObject, replaced: int | None = None, request_id: str | None = None) -> Outcome:
         """Give exactly this generation of an image its result.
 
         `replaced` is the generation of the result to replace (0: none), if it is known that the image needs one; None
-        decides that here. Raise `UnavailableError` for an image to process again.
+        decides that here. An error document quotes `request_id`. Raise `UnavailableError` for an image to process
+        again.
         """
+        try:
+            return self._process(image, replaced, request_id)
+        except InputError as error:  # storage refuses for good
+            return Outcome(ResultState.FORBIDDEN, reason=error.message)
+
+    def _process(self, image: StoredObject, replaced: int | None, request_id: str | None) -> Outcome:
         if replaced is None and (reason := reason_to_skip(image, self._settings.result_suffix)):
             return Outcome(ResultState.SKIPPED, reason=reason)
         results = self._results
@@ -195,6 +209,8 @@ class ResultWriter:
             document = self.classify(image)
         except ObjectMissingError:
             return Outcome(ResultState.GONE)
+        if request_id and document["schema"] == ERROR_SCHEMA:
+            document["error"]["request_id"] = request_id
         state = results.write(image, document, replaced)
         if state is ResultState.WRITTEN:
             metadata = result_metadata(document["schema"], self._model_version, str(image.generation))
@@ -215,7 +231,8 @@ class ResultWriter:
         data = None
         try:
             self._classifier.check_size(image.size)
-            with self._bytes.reserve(max_bytes if image.content_encoding else image.size):
+            # An event of protobuf leaves out a size of zero, so that zero may also be an unknown size.
+            with self._bytes.reserve(max_bytes if image.content_encoding or not image.size else image.size):
                 data = self.cloud.storage.read(image, max_bytes)
                 return self._classifier.classify(data, top, language, source, heatmaps)
         except InputError as error:

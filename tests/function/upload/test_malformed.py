@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
         10**40,
         1e300,
     ),
-    "size": (None, "", -1, "-1", 1.5, "many", False, [], {}, 2**63, "9" * 19, "9" * 5000, float("nan")),
+    "size": ("", -1, "-1", 1.5, "many", False, [], {}, 2**63, "9" * 19, "9" * 5000, float("nan")),
     "contentType": (7, True, ["image/jpeg"], {}, 0),
     "contentEncoding": (7, True, ["gzip"], {}, 0),
     "metadata": (7, True, "result-schema", ["result-schema"], 0),
@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
 DATA: tuple[Any, ...] = (None, "", "text", 7, 1.5, True, [], [{}], {}, {"a": 1})
 MALFORMED: dict[str, tuple[dict[str, str], bytes]] = {
     **{f"data {str(data)[:20]}": event(data) for data in DATA},
-    **{f"no {name}": event(without(name)) for name in ("bucket", "name", "generation", "size")},
+    **{f"no {name}": event(without(name)) for name in ("bucket", "name", "generation")},
     **{
         f"{name} {str(value)[:20]!a} {type(value).__name__}": event(event_data(**{name: value}))
         for name, values in WRONG.items()
