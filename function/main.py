@@ -10,7 +10,13 @@ from cloudevents.http.event import CloudEvent
 
 from flowers.log import ColdStart, configure_logging
 from flowers.model.loading import LoadingModel
-from flowers.process import keep_connections, listen_on_vertex_port, permanent_objects, return_large_blocks
+from flowers.process import (
+    answer_bad_requests,
+    keep_connections,
+    listen_on_vertex_port,
+    permanent_objects,
+    return_large_blocks,
+)
 from flowers.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     from flowers.classifier import Classifier
     from flowers.cloud.clients import Cloud
     from flowers.http.function import HttpFunction
+    from flowers.http.responses import answer_reserved_paths, bad_request
     from flowers.results.writer import ResultWriter
     from flowers.upload import UploadFunction, acknowledge_malformed_requests
 
@@ -39,11 +46,14 @@ def _start() -> tuple["HttpFunction", "UploadFunction"]:
     cold_start.end("model")
     if logger.isEnabledFor(logging.INFO):  # else answers have no entries
         logger.handlers[0].addFilter(cold_start)
-    if flask.current_app.name == classify_upload.__name__:
-        acknowledge_malformed_requests(flask.current_app)
     cloud = Cloud.with_topic(settings.result_topic)
-    writer = ResultWriter(classifier, settings, cloud)
-    return HttpFunction(classifier, settings, cloud), UploadFunction(writer)
+    http_function = HttpFunction(classifier, settings, cloud)
+    if flask.current_app.name == classify_http.__name__:
+        answer_reserved_paths(flask.current_app, http_function)
+        answer_bad_requests(bad_request)
+    else:
+        acknowledge_malformed_requests(flask.current_app)
+    return http_function, UploadFunction(ResultWriter(classifier, settings, cloud))
 
 
 @functions_framework.http

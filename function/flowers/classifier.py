@@ -190,6 +190,15 @@ class Classifier:
             document["heatmap_absent"] = f"The model {card.name} has no output class_maps to read them off."
         return document
 
+    def shown(self, document: ResultDocument, top: int | None = None, language: str | None = None) -> ResultDocument:
+        """Return a result with its first `top` predictions, named in `language`; both default to the settings."""
+        chosen = language or self._settings.default_language
+        shown = document.copy()
+        shown["predictions"] = [prediction.copy() for prediction in document["predictions"][: top or self.default_top]]
+        for prediction in shown["predictions"]:
+            prediction["name"] = self._catalogue.find(prediction["label"])["names"][chosen]
+        return shown
+
     def _prediction(self, candidate: Candidate, language: str) -> Prediction:
         species = self._catalogue.find(candidate.label)
         return {

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 
@@ -9,6 +10,10 @@ from . import process
 from .documents import to_json
 
 _TRACE = "logging.googleapis.com/trace"
+_GOOGLE_TRACE = re.compile(r"([0-9A-Za-z_-]{1,64})(?:/|$)")
+_W3C_TRACE = re.compile(
+    r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*"
+)  # www.w3.org/TR/trace-context
 # An entry with one of these fields is about an answer: to a request, an upload, or a malformed event.
 _ANSWERS = frozenset({"httpRequest", "object", "event_id"})
 
@@ -36,9 +41,15 @@ def configure_logging(level: str) -> logging.Logger:
     return logger
 
 
-def trace_fields(header: str | None) -> dict[str, str]:
-    """Return the log field that ties an entry to its request, from `X-Cloud-Trace-Context: TRACE/SPAN;o=1`."""
-    trace = (header or "").partition("/")[0]
+def trace_id(google: str | None, w3c: str | None) -> str | None:
+    """Return the trace of a request from `X-Cloud-Trace-Context: TRACE/SPAN;o=1`, or else W3C's `traceparent`."""
+    match = _GOOGLE_TRACE.match(google or "") or _W3C_TRACE.fullmatch(w3c or "")
+    return match[1] if match else None
+
+
+def trace_fields(google: str | None, w3c: str | None = None) -> dict[str, str]:
+    """Return the log field that ties an entry to its request, from the headers that `trace_id` reads."""
+    trace = trace_id(google, w3c)
     project = os.environ.get("GOOGLE_CLOUD_PROJECT")
     if not trace:
         return {}

@@ -9,8 +9,9 @@ import gc
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,23 @@ def listen_on_vertex_port() -> None:
     if port := os.environ.get("AIP_HTTP_PORT"):
         command_line: Any = importlib.import_module("functions_framework._cli")
         command_line.create_server = functools.partial(command_line.create_server, bind=f"0.0.0.0:{int(port)}")
+
+
+def answer_bad_requests(answer: Callable[[int], tuple[int, bytes]]) -> None:
+    """Let gunicorn answer requests that it cannot read with JSON; `answer` returns status and body for its status.
+
+    gunicorn has no option for it, and answers with HTML.
+    """
+    with suppress(ImportError):  # Windows has another server
+        util: Any = importlib.import_module("gunicorn.util")
+
+        def write_error(connection: Any, status: int, *_: str) -> None:
+            code, body = answer(status)
+            head = f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\nConnection: close\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            util.write_nonblock(connection, head.encode() + body)
+
+        util.write_error = write_error
 
 
 @contextmanager

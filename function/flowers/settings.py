@@ -128,6 +128,8 @@ class Settings:
             except (OSError, ValueError):
                 raise SettingsError(f"{name}={text!r}: should be {wanted}") from None
 
+        for name in ("WORKERS", "THREADS"):  # functions-framework's own
+            read(name, _integer(1), 1, "a whole number from 1")
         levels = [level for level in logging.getLevelNamesMapping() if level != "NOTSET"]
         return cls(
             model_path=read("MODEL_PATH", _model_file, cls.model_path, "the path of an ONNX file, or gs://bucket/name"),

@@ -129,6 +129,13 @@ def test_invalid_value_fails_startup_with_name(variable: str, text: str) -> None
     assert "should be" in str(caught.value)
 
 
+@pytest.mark.parametrize("variable", ["WORKERS", "THREADS"])
+@pytest.mark.parametrize("text", ["0", "-1", "many"])
+def test_framework_variable_of_bad_value_is_named(variable: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}='{text}': should be"):
+        Settings.from_environment({variable: text})
+
+
 def test_settings_accept_any_model_file(tmp_path: Path) -> None:
     file = tmp_path / "other.onnx"
     file.write_bytes(b"")

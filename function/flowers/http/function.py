@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Request, Response
 
@@ -24,9 +24,11 @@ from ..results.archive import Archive
 from ..results.publisher import Publisher
 from ..results.writer import ResultWriter
 from ..settings import Settings
+from .options import QueryOptions, read_flag, read_options
 from .page import load_page
 from .requests import ImageReader
-from .responses import NOTHING_TIMED, Answer, refuse, respond
+from .responses import NOTHING_TIMED, Answer, refuse, request_id_of, respond, with_request_id
+from .work import RequestWork
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _Routes = dict[str, dict[str, Callable[[Request], Answer]]]
@@ -47,15 +49,6 @@ def _drain(request: Request) -> None:
     request.stream = io.BytesIO()
 
 
-class QueryOptions(NamedTuple):
-    """The query parameters of `POST /`; None stands for the settings' default."""
-
-    top: int | None
-    language: str | None
-    heatmaps: bool
-
-
-_DEFAULTS = QueryOptions(None, None, False)
 # More photos than this make an answer no surer.
 _MAX_FUSED_PHOTOS = 5
 
@@ -89,15 +82,14 @@ class HttpFunction:
             answer = refuse(error)
         except Exception:
             logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
-            answer = refuse(
-                UnavailableError(
-                    "INTERNAL", "Internal error, which is logged. Retry once, then tell the operator the time."
-                )
-            )
+            message = "Internal error, which is logged. Retry once, then tell the operator the `request_id`."
+            answer = refuse(UnavailableError("INTERNAL", message))
+        request_id = request_id_of(request)
+        answer = with_request_id(answer, request_id)
         _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
         response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
-        self._log(request, answer, response, elapsed)
+        self._log(request, answer, response, elapsed, request_id)
         return response
 
     def _dispatch(self, request: Request) -> Answer:
@@ -164,23 +156,43 @@ class HttpFunction:
         return Answer(document)
 
     def _classify_and_publish(self, request: Request) -> Answer:
-        answer = self._classify(request)
-        if self._publisher and isinstance(answer.body, Mapping):
-            self._publisher.publish(answer.body)
-        return answer
+        options = self._options(request, request.args)
+        answer = self._classify(request, self._recorded(options))
+        body: Any = answer.body
+        documents = body.get("results", [body])
+        asked = self._publish(documents, options)
+        return answer._replace(body={"results": asked} if "results" in body else asked[0])
+
+    def _recorded(self, options: QueryOptions) -> QueryOptions:
+        """Return the options of a document from which both the answer and what is stored can be made."""
+        return options._replace(top=max(options.top or 0, self._classifier.default_top), language=None)
+
+    def _as_stored(self, document: ResultDocument) -> ResultDocument:
+        """Return a result as an upload gets it, whatever the caller's `top`, `lang` and `heatmap`."""
+        return self._classifier.shown(without_heatmaps(document))
+
+    def _publish(
+        self, documents: Sequence[ResultDocument | ErrorDocument], options: QueryOptions
+    ) -> list[ResultDocument | ErrorDocument]:
+        """Publish documents as uploads get them, and return them with the caller's `top` and `lang`."""
+        if self._publisher:
+            stored = [self._as_stored(one) if one["schema"] == RESULT_SCHEMA else one for one in documents]
+            self._publisher.publish({"results": stored})
+        top, language, _ = options
+        return [
+            self._classifier.shown(one, top, language) if one["schema"] == RESULT_SCHEMA else one for one in documents
+        ]
 
     def _predict(self, request: Request) -> Answer:
         from .predict import read_prediction_request
 
         with self._images.read(request, read_prediction_request) as (images, parameters):
-            documents, timing = self._classify_each(images, self._query_options(parameters))
-        if self._publisher:
-            self._publisher.publish({"results": documents})
-        return Answer({"predictions": documents}, timing=timing)
+            options = self._options(request, parameters)
+            documents, timing = self._classify_each(images, self._recorded(options))
+        return Answer({"predictions": self._publish(documents, options)}, timing=timing)
 
-    def _classify(self, request: Request) -> Answer:
-        options = self._query_options(request.args) if request.query_string else _DEFAULTS
-        fused = _flag(request.args, "fuse")
+    def _classify(self, request: Request, options: QueryOptions) -> Answer:
+        fused = read_flag(request.args, "fuse")
         with self._images.images(request) as images:
             if fused:
                 return self._classify_plant(images, options)
@@ -217,7 +229,7 @@ class HttpFunction:
         document = self._classifier.answer(photos, *options)
         if self._archive:
             for data, photo in zip(images, photos, strict=True):
-                self._archive.keep(data, {**without_heatmaps(document), "image": photo.image})
+                self._archive.keep(data, {**self._as_stored(document), "image": photo.image})
         return Answer(document, timing=document["timing_ms"])
 
     def _classify_each(
@@ -226,23 +238,26 @@ class HttpFunction:
         """Return the document of each image, in order, and the time that all took together."""
         results: list[ResultDocument | ErrorDocument] = []
         timing = NOTHING_TIMED
+        work = RequestWork(self._settings.max_image_pixels)
         for data in images:
             if isinstance(data, InputError):
                 results.append(error_document(data))
                 continue
             try:
+                work.check()
                 document = self._classify_sent(data, options)
             except FlowersError as error:
                 results.append(image_error(error, data))
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
+            work.add(results[-1])
         return results, timing
 
     def _classify_sent(self, data: bytes, options: QueryOptions) -> ResultDocument:
         document = self._classifier.classify(data, options.top, options.language, heatmaps=options.heatmaps)
         if self._archive:
-            self._archive.keep(data, without_heatmaps(document))
+            self._archive.keep(data, self._as_stored(document))
         return document
 
     def _classify_stored(self, address: ObjectAddress, options: QueryOptions) -> Answer:
@@ -269,16 +284,8 @@ class HttpFunction:
             return Answer(document, timing=document["timing_ms"])
         return Answer(document, document["error"]["code"])
 
-    def _query_options(self, parameters: Mapping[str, str]) -> QueryOptions:
-        top, language = parameters.get("top"), parameters.get("lang")
-        most = len(self._classifier.model.card.labels)
-        if top is not None and not (top.isascii() and top.isdigit() and len(top) < 10 and 1 <= int(top) <= most):
-            raise InputError("INVALID_PARAMETER", f"top={top[:40]!r} is invalid. Use a whole number from 1 to {most}.")
-        if language is not None and language not in LANGUAGES:
-            raise InputError(
-                "INVALID_PARAMETER", f"lang={language[:40]!r} is invalid. Use one of {', '.join(LANGUAGES)}."
-            )
-        return QueryOptions(None if top is None else int(top), language, _flag(parameters, "heatmap"))
+    def _options(self, request: Request, parameters: Mapping[str, str]) -> QueryOptions:
+        return read_options(parameters, request.accept_languages, len(self._classifier.model.card.labels))
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
         if self._settings.cors_allow_origin is None:
@@ -289,7 +296,7 @@ class HttpFunction:
             "Access-Control-Max-Age": "3600",
         }
 
-    def _log(self, request: Request, answer: Answer, response: Response, elapsed: float) -> None:
+    def _log(self, request: Request, answer: Answer, response: Response, elapsed: float, request_id: str) -> None:
         level = logging.ERROR if answer.code >= 500 else logging.INFO
         fields = {
             "httpRequest": {
@@ -300,22 +307,15 @@ class HttpFunction:
                 "responseSize": str(response.content_length),
                 "userAgent": request.user_agent.string,
             },
+            "request_id": request_id,
             **_trace(request),
         }
         message = f"{request.method} {request.path} {response.status_code} {answer.reason}".rstrip()
         logger.log(level, message, extra={"fields": fields})
 
 
-def _flag(parameters: Mapping[str, str], name: str) -> bool:
-    """Return whether a parameter that is 1 or 0, by default 0, is 1."""
-    value = parameters.get(name, "0")
-    if value not in ("0", "1"):
-        raise InputError("INVALID_PARAMETER", f"{name}={value[:40]!r} is invalid. Use 1 or 0.")
-    return value == "1"
-
-
 def _trace(request: Request) -> dict[str, str]:
-    return trace_fields(request.headers.get("X-Cloud-Trace-Context"))
+    return trace_fields(request.headers.get("X-Cloud-Trace-Context"), request.headers.get("traceparent"))
 
 
 def _not_found(address: ObjectAddress) -> InputError:

@@ -1,13 +1,15 @@
 """Answers to responses: a document as JSON or a page as HTML, with the headers that every response carries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from uuid import uuid4
 
-from flask import Request, Response
+from flask import Flask, Request, Response, request
 
 from ..documents import ErrorDocument, Timing, error_document, one_line
-from ..errors import FlowersError, UnavailableError
+from ..errors import FlowersError, InputError, UnavailableError
+from ..log import trace_id
 
 NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
 
@@ -33,8 +35,23 @@ def refuse(error: FlowersError, document: ErrorDocument | None = None) -> Answer
     return Answer(document or error_document(error), error.code, headers)
 
 
-def respond(request: Request, answer: Answer, elapsed: float, allow_origin: str | None) -> Response:
-    """The response to `request` after `elapsed` milliseconds; `allow_origin` is the origin that may read it, or `*`.
+def request_id_of(asked: Request) -> str:
+    """Return the trace that a request belongs to, which finds it in the log, or else an ID of its own."""
+    return trace_id(asked.headers.get("X-Cloud-Trace-Context"), asked.headers.get("traceparent")) or uuid4().hex
+
+
+def with_request_id(answer: Answer, request_id: str) -> Answer:
+    """Return the answer with the request's ID in its error documents."""
+    body: Any = answer.body
+    if isinstance(body, Mapping):
+        for document in [body, *body.get("results", []), *body.get("predictions", [])]:
+            if "error" in document:
+                document["error"]["request_id"] = request_id
+    return answer
+
+
+def respond(asked: Request, answer: Answer, elapsed: float, allow_origin: str | None) -> Response:
+    """The response to `asked` after `elapsed` milliseconds; `allow_origin` is the origin that may read it, or `*`.
 
     Where the answer has an ETag and the request names it, nothing but 304 is sent.
     """
@@ -50,9 +67,30 @@ def respond(request: Request, answer: Answer, elapsed: float, allow_origin: str 
     response.headers["X-Content-Type-Options"] = "nosniff"
     if allow_origin:
         response.headers["Access-Control-Allow-Origin"] = allow_origin
-        response.headers["Access-Control-Expose-Headers"] = "Server-Timing"
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After, Server-Timing"
         if allow_origin != "*":
             response.vary.add("Origin")
     if "ETag" in answer.headers:
-        response.make_conditional(request)
+        response.make_conditional(asked)
     return response
+
+
+def answer_reserved_paths(app: Flask, function: Callable[[Request], Response]) -> None:
+    """Let `function` answer also the paths that functions-framework answers itself: /favicon.ico and /robots.txt."""
+
+    def answer(_: Exception) -> Response:
+        current: Request = request._get_current_object()  # type: ignore[attr-defined]
+        return function(current)
+
+    app.register_error_handler(404, answer)
+
+
+def bad_request(status: int) -> tuple[int, bytes]:
+    """Return status and body of the answer to a request that the server cannot read; `status` is the server's."""
+    if status == 431:
+        error = InputError("HEADERS_TOO_LARGE", "The request's headers are too large. Send shorter or fewer headers.")
+    elif status == 500:
+        return 500, one_line(error_document(UnavailableError("INTERNAL", "The server failed."))) + b"\n"
+    else:
+        error = InputError("MALFORMED_REQUEST", "The request is not valid HTTP.")
+    return error.code, one_line(error_document(error)) + b"\n"

@@ -166,7 +166,7 @@ def inferences_at_once() -> int:
     More would only evict each other's data from the caches. functions-framework starts `WORKERS` processes.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, processors // int(os.environ.get("WORKERS", "1")))
+    return max(1, processors // int(os.environ.get("WORKERS") or 1))
 
 
 class Model:

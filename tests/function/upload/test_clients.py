@@ -126,13 +126,14 @@ def test_notification_of_another_kind_is_acknowledged(
     assert names(cloud.bucket) == ["rose.jpg"]
 
 
-def refusal(code: int, reason: str, message: str) -> BadRequest | Forbidden:
+def refusal(code: int, reason: str, message: str) -> Exception:
     """Return the error that the library raises for an answer of the JSON API."""
     response = requests.Response()
     response.status_code = code
     errors = [{"domain": "global", "reason": reason, "message": message}]
     response._content = json.dumps({"error": {"code": code, "message": message, "errors": errors}}).encode()
-    error: BadRequest | Forbidden = {400: BadRequest, 403: Forbidden}[code](f"{code} failed", response=response)
+    kind: Any = {400: BadRequest, 403: Forbidden}[code]
+    error: Exception = kind(f"{code} failed", response=response)
     return error
 
 
