@@ -75,7 +75,7 @@ def test_numbers_as_numbers_and_null_are_read(cloud: UploadCloud, bucket: storag
         {"name": "/"},
         {"name": "roses/", "contentType": "image/jpeg"},
         *(
-            {"contentType": kind}
+            {"name": "rose", "contentType": kind}
             for kind in (
                 "application/json",
                 "text/plain",
