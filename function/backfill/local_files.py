@@ -89,7 +89,7 @@ class LocalFiles:
             if not name.startswith(prefix):
                 continue
             if not name.endswith("/"):
-                with suppress(FileNotFoundError):  # gone, or a link to nothing
+                with suppress(OSError):  # gone, unreadable, or a link to nothing or to itself
                     if entry.is_file():
                         yield self._stored(name, Path(entry.path))
             elif delimiter:
@@ -128,7 +128,7 @@ class LocalFiles:
             try:
                 hidden.write_bytes(data)
                 if expected == 0:
-                    path.hardlink_to(hidden)  # unlike a renaming, it never replaces
+                    _place(hidden, path)
                     return path.stat().st_mtime_ns
                 if not path.exists() or path.stat().st_mtime_ns != expected:
                     raise PreconditionFailedError(str(path))
@@ -153,6 +153,8 @@ class LocalFiles:
         try:
             document: Any = json.loads(path.read_bytes()) if size <= _MAX_DOCUMENT_BYTES else None
             schema, generation = document["schema"], document["image"]["generation"]
+            # An error document names no model, and stands for all: what is no image for one is none for another.
+            version = document["model"]["version"] if schema == RESULT_SCHEMA else self._model_version
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
         if schema not in (RESULT_SCHEMA, ERROR_SCHEMA):
@@ -160,9 +162,18 @@ class LocalFiles:
         image = path.with_name(path.name.removesuffix(self._suffix))
         # Times have no order as generations have: any other than the present one is an older one.
         present = image.exists() and generation == str(image.stat().st_mtime_ns)
-        # An error document names no model, and stands for all: what is no image for one is none for another.
-        model = document.get("model") or {"version": self._model_version}
-        return {GENERATION: generation if present else "0", MODEL_VERSION: str(model["version"]), SCHEMA: schema}
+        return {GENERATION: generation if present else "0", MODEL_VERSION: str(version), SCHEMA: schema}
+
+
+def _place(hidden: Path, path: Path) -> None:
+    """Give a written file its name. Raise `FileExistsError` rather than replace a file."""
+    try:
+        path.hardlink_to(hidden)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT, exFAT and some shares have no hard links
+        path.touch(exist_ok=False)
+        hidden.replace(path)
 
 
 def _content_type(path: Path) -> str:
