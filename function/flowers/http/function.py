@@ -64,7 +64,7 @@ class HttpFunction:
         self._publisher = Publisher(cloud, classifier.identity["version"]) if cloud.open_topic else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)
-        self._page = load_page()
+        self._page = load_page(archived=settings.archive_bucket is not None)
         self._routes: _Routes = {
             "/": {"GET": self._describe, "POST": self._classify_and_publish},
             "/health": {"GET": self._health},

@@ -18,8 +18,11 @@ class Page(NamedTuple):
     headers: Mapping[str, str]
 
 
-def load_page(folder: Path = _FOLDER) -> Page:
-    """`index.html` with its styles and scripts put in their places, each allowed to run by its digest alone."""
+def load_page(folder: Path = _FOLDER, archived: bool = False) -> Page:
+    """`index.html` with its styles and scripts put in their places, each allowed to run by its digest alone.
+
+    `archived` says that the service keeps the photos.
+    """
     digests: dict[str, list[str]] = {"style": [], "script": []}
 
     def put_in(link: re.Match[str]) -> str:
@@ -30,6 +33,8 @@ def load_page(folder: Path = _FOLDER) -> Page:
         return f"<{kind}>{content}</{kind}>"
 
     text = _PARTS.sub(put_in, (folder / "index.html").read_text(encoding="utf-8"))
+    if archived:
+        text = text.replace('data-text="visitHint"', 'data-text="visitHintArchived"')
     policy = {
         "default-src": "'none'",
         "style-src": " ".join(digests["style"]),

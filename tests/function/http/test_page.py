@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from flask.testing import FlaskClient
 
+from flowers.http.page import load_page
 from tests.support.http_contract import ask, client_with
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -120,3 +121,10 @@ def test_it_has_nothing_that_the_policy_would_refuse(client: FlaskClient) -> Non
     text, _ = page_of(client)
     names = {name for _, name, _ in Reader(text).attributes}
     assert not [name for name in names if name == "style" or name.startswith("on")]
+
+
+def test_page_of_a_service_with_an_archive_says_so() -> None:
+    hint = 'data-text="visitHint"'
+    assert hint in load_page().text
+    assert hint not in load_page(archived=True).text
+    assert 'data-text="visitHintArchived"' in load_page(archived=True).text

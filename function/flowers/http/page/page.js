@@ -301,6 +301,7 @@ function showEvidence() {
 async function loadSpecies() {
   try {
     const response = await fetch(new URL("species", SERVICE));
+    if (!response.ok) throw new Error(`species: ${response.status}`);
     species = (await response.json()).species;
   } catch {
     speciesFailed = true;
