@@ -12,6 +12,7 @@ import pytest
 from google.cloud import storage
 
 from flowers.cloud import storage as adapter
+from flowers.cloud.objects import ObjectAddress, PreconditionFailedError
 from flowers.cloud.storage import Storage
 from tests.support.http_buckets import (
     client_of_storage,
@@ -120,3 +121,19 @@ def test_archive_stores_waiting_photos_at_shutdown(bucket: storage.Bucket, tmp_p
         assert instance.process.wait(30) == 0
     assert {path_of(answer) for answer in answers} <= kept(bucket), instance.log
     assert kept(bucket) == with_results(*answers)
+
+
+class LostAnswerStorage(Storage):
+    """The real storage, but the answer to the write of a photo is lost, and the retry meets its own success."""
+
+    def write(self, address: ObjectAddress, *given: Any, **named: Any) -> int:
+        generation = super().write(address, *given, **named)
+        if not address.name.endswith(".json"):
+            raise PreconditionFailedError(address.uri)
+        return generation
+
+
+def test_photo_whose_own_retry_meets_412_keeps_its_result(bucket: storage.Bucket) -> None:
+    client = client_of_storage(LostAnswerStorage, archive_bucket=bucket.name)
+    wanted = with_results(post(client, new_photo()).document)
+    until(lambda: kept(bucket) == wanted)
