@@ -97,16 +97,16 @@ class LocalFiles:
             else:
                 yield from self.list_objects(bucket, name)
 
-    def read(self, stored: StoredObject, most: int) -> bytes:
+    def read(self, stored: StoredObject, max_bytes: int) -> bytes:
         """Read exactly this generation. Raise `ObjectMissingError` if the file is gone or has changed."""
         path = self._path(stored.address)
         with _our_errors(path), path.open("rb") as file:
             before = os.fstat(file.fileno())
-            data = file.read(most + 1)
+            data = file.read(max_bytes + 1)
             if not before.st_mtime_ns == os.fstat(file.fileno()).st_mtime_ns == stored.generation:
                 raise ObjectMissingError(str(path))
-        if len(data) > most:
-            raise InputError("IMAGE_TOO_LARGE", f"The file has more than {most:,} bytes, the limit.")
+        if len(data) > max_bytes:
+            raise InputError("IMAGE_TOO_LARGE", f"The file has more than {max_bytes:,} bytes, the limit.")
         return data
 
     def write(

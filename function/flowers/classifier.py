@@ -1,4 +1,4 @@
-"""The way of a photo: bytes → upright pixels → prediction → result document. Knows nothing of HTTP or of clouds."""
+"""Classify a photo: bytes → upright pixels → prediction → result document. No HTTP and no cloud here."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from .settings import Settings, SettingsError
 
 
 class Source(NamedTuple):
-    """Where an image is stored: its `gs://` address, generation and size in bytes; None for an upload by HTTP."""
+    """Tell where an image is stored: `gs://` address, generation and size in bytes; None if it came by HTTP."""
 
     uri: str | None = None
     generation: str | None = None
@@ -60,7 +60,7 @@ def _milliseconds(seconds: float) -> float:
 
 
 class Reading(NamedTuple):
-    """What the model saw in a photo: its facts, the `area` that the maps cover, and the seconds that it took."""
+    """Hold what the model saw in a photo: its facts, the `area` that the maps cover, and the seconds that it took."""
 
     image: ImageDocument
     area: Box
@@ -86,17 +86,17 @@ def look(model: Model, pixels: NDArray[np.uint8]) -> Output:
 
 
 class Classifier:
-    """A model, the catalogue and the limits, made once at start; `classify` may be called from many threads."""
+    """Classify photos. Make one at startup; its methods may be called from many threads."""
 
     def __init__(self, settings: Settings, model: Model | None = None) -> None:
-        """Loads the settings' model, unless it is given, loaded.
+        """Take a loaded model, or load the settings' model.
 
-        Raises `ModelError` for a model that cannot be served, `SettingsError` for settings that don't fit it.
-        `default_top` is the number of predictions where a call does not say.
+        Raise `ModelError` if it cannot be served, `SettingsError` if the settings do not fit it. `default_top` is the
+        number of predictions if a call does not say.
         """
         self.model = model or Model.load(settings.model_path)
         card = self.model.card
-        # A model of few classes needs no setting for it; one that was made for another model is wrong.
+        # The default fits any model; a set value must fit this one.
         self.default_top = min(settings.top_k, len(card.labels))
         if settings.top_k not in (self.default_top, Settings.top_k):
             raise SettingsError(f"TOP_K={settings.top_k}: the model {card.name} has {len(card.labels)} classes")
@@ -106,16 +106,16 @@ class Classifier:
 
     @property
     def identity(self) -> ModelDocument:
-        """The model's name, version and digest, as every result quotes them."""
+        """Return the model's name, version and digest, as every result quotes them."""
         card = self.model.card
         return {"name": card.name, "version": card.version, "sha256": card.sha256}
 
     def species(self) -> list[Species]:
-        """All species that the model tells apart, in the order of its labels."""
+        """Return all species that the model knows, in the order of its labels."""
         return [self._catalogue.find(label) for label in self.model.card.labels]
 
     def check_size(self, size: int) -> None:
-        """Raises `InputError` (IMAGE_TOO_LARGE) for more bytes than the limit; worth asking before they are read."""
+        """Raise `InputError` (IMAGE_TOO_LARGE) if `size` exceeds the limit. Call it before reading the bytes."""
         if size > self._settings.max_image_bytes:
             raise InputError(
                 "IMAGE_TOO_LARGE",
@@ -130,13 +130,13 @@ class Classifier:
         source: Source = NOT_STORED,
         heatmaps: bool = False,
     ) -> ResultDocument:
-        """Classifies an image file's bytes: `answer` of what `read` reads. Raises what they raise."""
+        """Classify an image file's bytes. Raise as `read` does."""
         return self.answer([self.read(data, source)], top, language, heatmaps)
 
     def read(self, data: bytes, source: Source = NOT_STORED) -> Reading:
         """Return what the model sees in an image file's bytes.
 
-        Raises `InputError` for an invalid image and `UnavailableError` when overloaded.
+        Raise `InputError` for an invalid image and `UnavailableError` when overloaded.
         """
         started = perf_counter()
         self.check_size(len(data))
@@ -153,7 +153,7 @@ class Classifier:
         """Return the result of one photo, or of several photos of one plant.
 
         `top` is the number of predictions (1 to the number of classes) and `language` that of their names; both
-        default to the settings. `heatmaps` adds to each prediction where in the first photo the evidence for it lies.
+        default to the settings. `heatmaps` adds to each prediction a heat map of the first photo.
         """
         card = self.model.card
         temperature, reject_below = card.calibration(len(photos))
@@ -187,7 +187,7 @@ class Classifier:
         if len(photos) > 1:
             document["images"] = [photo.image for photo in photos]
         if heatmaps and first.output.class_maps is None:
-            document["heatmap_absent"] = f"The model {card.name} has no output class_maps to read them off."
+            document["heatmap_absent"] = f"The model {card.name} has no output class_maps."
         return document
 
     def shown(self, document: ResultDocument, top: int | None = None, language: str | None = None) -> ResultDocument:

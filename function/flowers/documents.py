@@ -1,4 +1,4 @@
-"""The documents that users rely on, in an HTTP answer and beside an uploaded image alike."""
+"""Define the documents of HTTP answers and uploaded images, on which users rely."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ ERROR_SCHEMA: Literal["flowers.error/v1"] = "flowers.error/v1"
 
 
 class Area(TypedDict):
-    """A rectangle of the upright photo, in its pixels."""
+    """Describe a rectangle of the upright photo, in its pixels."""
 
     left: float
     top: float
@@ -21,9 +21,9 @@ class Area(TypedDict):
 
 
 class Heatmap(TypedDict):
-    """Where in the photo the evidence for a species lies, as `heatmap` defines it.
+    """Show where in the photo the evidence for a species is, as `heatmap` defines it.
 
-    `values` 0..1, row by row from the top left, `width` in a row and `height` rows; together they cover `area`.
+    `values` are 0..1, row by row from the top left, `width` in each of `height` rows. They cover `area`.
     """
 
     width: int
@@ -33,7 +33,7 @@ class Heatmap(TypedDict):
 
 
 class Species(TypedDict):
-    """A class of the model: a species, a genus, or a group of similar kinds, as `rank` says.
+    """Describe a class of the model: a species, a hybrid, a genus, or a group of similar kinds, as `rank` says.
 
     `names` are common names by language. `inaturalist_taxon_id` is None if no taxon holds just this class; the other
     facts are None if the label is not in the catalogue.
@@ -49,9 +49,9 @@ class Species(TypedDict):
 
 
 class Prediction(TypedDict):
-    """A candidate; `name` is in the language asked for, `confidence` is calibrated, 0..1.
+    """Describe a candidate: `name` in the requested language, calibrated `confidence` 0..1.
 
-    `heatmap` is there where it was asked for and the model has class maps.
+    `heatmap` is present if it was requested and the model has class maps.
     """
 
     label: str
@@ -63,10 +63,10 @@ class Prediction(TypedDict):
 
 
 class ImageDocument(TypedDict):
-    """The image: where it came from, and what it is as far as known. `width` and `height` in pixels, upright.
+    """Describe an image as far as known: its source, format, and upright size in pixels.
 
-    For an object in a bucket, `sha256` is None where it was refused unread, `bytes` too where it was not even found.
-    `truncated` is there, and true, for a JPEG that was classified although its last rows are missing.
+    `sha256` is None if a stored object was not read, and `bytes` is None if it was not found.
+    `truncated` is present, and true, if a JPEG was classified although its last rows are missing.
     """
 
     uri: str | None
@@ -80,7 +80,7 @@ class ImageDocument(TypedDict):
 
 
 class ModelDocument(TypedDict):
-    """The model that answered."""
+    """Identify the model that answered."""
 
     name: str
     version: str
@@ -88,7 +88,7 @@ class ModelDocument(TypedDict):
 
 
 class Timing(TypedDict):
-    """Milliseconds."""
+    """Hold milliseconds."""
 
     decode: float
     inference: float
@@ -96,10 +96,10 @@ class Timing(TypedDict):
 
 
 class ResultDocument(TypedDict):
-    """A classified image. `species` is None where none is `identified`.
+    """Hold the result of an image. `species` is None if `identified` is false.
 
     `images` lists all photos if the result is that of several photos of one plant; `image` is the first of them.
-    `heatmap_absent` says why there are no heat maps where they were asked for.
+    `heatmap_absent` says why requested heat maps are missing.
     """
 
     schema: Literal["flowers.result/v1"]
@@ -116,7 +116,7 @@ class ResultDocument(TypedDict):
 
 
 class ErrorBody(TypedDict):
-    """What is wrong and what to do. `request_id` finds the request or event in the log."""
+    """Say what is wrong and what to do. `request_id` finds the request or event in the log."""
 
     code: int
     status: str
@@ -126,7 +126,7 @@ class ErrorBody(TypedDict):
 
 
 class ErrorDocument(TypedDict):
-    """A refused image or request. `image` is None where there was none."""
+    """Hold the error of an image or a request. `image` is None if the request has no image."""
 
     schema: Literal["flowers.error/v1"]
     error: ErrorBody
@@ -135,7 +135,7 @@ class ErrorDocument(TypedDict):
 
 
 def timestamp() -> str:
-    """Now, in UTC with milliseconds: `2026-11-22T12:00:00.000Z`."""
+    """Return the present time in UTC with milliseconds: `2026-11-22T12:00:00.000Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -144,12 +144,12 @@ to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def one_line(document: Mapping[str, object]) -> bytes:
-    """A document as it is answered, stored and published: JSON in UTF-8, in one line, without its end."""
+    """Return a document as one line of JSON in UTF-8, without the line's end."""
     return to_json(document).encode()
 
 
 def without_heatmaps(document: ResultDocument) -> ResultDocument:
-    """The document as it is when nobody asks for heat maps."""
+    """Return the document without heat maps, as if they had not been requested."""
     plain = document.copy()
     plain.pop("heatmap_absent", None)
     plain["predictions"] = [prediction.copy() for prediction in document["predictions"]]
@@ -159,7 +159,7 @@ def without_heatmaps(document: ResultDocument) -> ResultDocument:
 
 
 def error_document(error: FlowersError, image: ImageDocument | None = None) -> ErrorDocument:
-    """The document of an error, with the image as far as it is known."""
+    """Return the document of an error, with what is known of the image."""
     return {
         "schema": ERROR_SCHEMA,
         "error": {"code": error.code, "status": error.status, "reason": error.reason, "message": error.message},

@@ -37,7 +37,7 @@ CODES: dict[Reason, tuple[int, str]] = {
 
 
 class ImageFacts(NamedTuple):
-    """What is known of an image so far: its format, its size in pixels as seen upright, whether its end is missing."""
+    """Hold what is known of an image so far: format, upright size in pixels, whether its end is missing."""
 
     format: str | None = None
     width: int | None = None
@@ -46,7 +46,7 @@ class ImageFacts(NamedTuple):
 
 
 class FlowersError(Exception):
-    """An error that has a document: a reason of the contract and a message that says what to do."""
+    """Report a failure by a reason of the contract and a message that says what to do."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -55,23 +55,23 @@ class FlowersError(Exception):
 
     @property
     def code(self) -> int:
-        """The HTTP status code."""
+        """Return the HTTP status code."""
         return CODES[self.reason][0]
 
     @property
     def status(self) -> str:
-        """The canonical status."""
+        """Return the canonical status."""
         return CODES[self.reason][1]
 
 
 class InputError(FlowersError):
-    """The input is invalid: a retry gives the same answer. `facts` are those known by then."""
+    """Report invalid input: a retry gives the same answer. `facts` are those known so far."""
 
     facts = ImageFacts()
 
 
 class UnavailableError(FlowersError):
-    """A dependency is unavailable: the same input may succeed after `retry_after` seconds."""
+    """Report an unavailable dependency: the same input may succeed after `retry_after` seconds."""
 
     def __init__(self, reason: Reason, message: str, retry_after: int = 1) -> None:
         super().__init__(reason, message)

@@ -1,4 +1,4 @@
-"""The settings, read once from environment variables."""
+"""Read the settings once, from environment variables."""
 
 import logging
 import re
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 
 class SettingsError(Exception):
-    """A setting that the function cannot start with; the message names the variable."""
+    """Report an invalid setting, with which startup fails. The message names the variable."""
 
 
-def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
+def _integer(minimum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         value = int(text)
-        if value < least or (most is not None and value > most):
+        if value < minimum:
             raise ValueError
         return value
 
@@ -72,7 +72,7 @@ def _topic(text: str) -> str:
 
 
 def _suffix(text: str) -> str:
-    # An ending that images have, or none to speak of, could not tell a result from an image.
+    # An extension that images have could not tell a result from an image.
     if not re.fullmatch(r"[._-][A-Za-z0-9._-]{0,62}[A-Za-z0-9]", text) or text.lower().endswith(IMAGE_ENDINGS):
         raise ValueError
     return text
@@ -92,9 +92,9 @@ def _model_file(text: str) -> Path | ObjectAddress:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator decides. `from_environment` documents names and checks ranges.
+    """Hold what an operator decides. `from_environment` reads and checks the variables.
 
-    Byte counts are in bytes, pixel counts in pixels; `reject_below` is a confidence 0..1, None for the model's own.
+    `reject_below` is a confidence 0..1, or None for the model's own threshold.
     """
 
     model_path: Path | ObjectAddress = BUNDLED_MODEL
@@ -114,9 +114,9 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Settings from environment variables; an unset or empty one keeps its default.
+        """Read settings from environment variables. An unset or empty one keeps its default.
 
-        Raises `SettingsError` naming the variable, its value and what it should be.
+        Raise `SettingsError` with the variable, its value and what it should be.
         """
 
         def read(name: str, parse: Callable[[str], T], default: T, wanted: str) -> T:
@@ -145,7 +145,7 @@ class Settings:
                 "RESULT_SUFFIX",
                 _suffix,
                 cls.result_suffix,
-                "an ending like .json that no image has, so that a result is never taken for an image",
+                "an extension like .json that no image has, so that a result is never taken for an image",
             ),
             result_bucket=read("RESULT_BUCKET", _bucket, cls.result_bucket, "the name of a bucket, without gs://"),
             result_topic=read(
@@ -155,7 +155,7 @@ class Settings:
                 "a topic as projects/my-project/topics/results",
             ),
             allowed_buckets=read(
-                "ALLOWED_BUCKETS", _buckets, cls.allowed_buckets, "names of buckets with commas between, without gs://"
+                "ALLOWED_BUCKETS", _buckets, cls.allowed_buckets, "bucket names separated by commas, without gs://"
             ),
             archive_bucket=read("ARCHIVE_BUCKET", _bucket, cls.archive_bucket, "the name of a bucket, without gs://"),
             cors_allow_origin=read("CORS_ALLOW_ORIGIN", _origin, cls.cors_allow_origin, "an origin or *"),

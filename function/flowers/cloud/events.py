@@ -20,11 +20,11 @@ _MESSAGE_PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
 class MalformedEventError(Exception):
-    """An event that names no object; sent again it would be no better."""
+    """Report an event that names no object. A retry would not help."""
 
 
 def read_event(kind: object, data: Any) -> StoredObject:
-    """The object that an event of type `kind` with `data` tells of. Raises `MalformedEventError` with what is wrong."""
+    """Return the object that an event of type `kind` names in `data`. Raise `MalformedEventError`."""
     if kind == _MESSAGE_PUBLISHED:
         data = _notified(data)
     elif kind != FINALIZED:
@@ -71,7 +71,7 @@ def _notified(data: Any) -> Any:
 
 
 def age_seconds(time: object) -> float | None:
-    """How long ago the event happened, by its `time` (RFC 3339); None where that says nothing."""
+    """Return the seconds since the event's `time` (RFC 3339), or None if that is invalid."""
     try:
         return round((datetime.now(UTC) - datetime.fromisoformat(str(time))).total_seconds(), 1)
     except (ValueError, TypeError):

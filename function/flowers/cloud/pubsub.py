@@ -1,8 +1,7 @@
-"""Pub/Sub; the one module that talks to it. It is slow to import: import it when needed.
+"""Publish to Pub/Sub. This module is slow to import: import it when needed.
 
-One REST call (https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish) through what
-google-cloud-storage installs and imports anyway: nothing more at the upload function's start, where google-cloud-pubsub
-and its grpc take 60 ms and 15 MiB (measured with Python 3.11 on two cores).
+One REST call (https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish) needs only what
+google-cloud-storage imports anyway. google-cloud-pubsub and its grpc would slow the start and take memory.
 """
 
 import base64
@@ -20,11 +19,11 @@ from google.auth.transport.requests import AuthorizedSession
 
 from ..errors import UnavailableError
 
-# A call gives up after about this long, retries included; an event that is sent again goes on from there.
+# A call gives up after about this long, retries included. The event is then retried.
 CALL_SECONDS = 8.0
 # Seconds to connect, and between two pieces of an answer.
 _TIMEOUT = (3.05, 4.0)
-# https://cloud.google.com/pubsub/docs/reference/error-codes (2026): those that may succeed when tried again.
+# https://cloud.google.com/pubsub/docs/reference/error-codes (2026): a retry may succeed.
 _PASSING = (408, 429, 500, 502, 503, 504)
 _ADVICE = {
     403: "Grant this account roles/pubsub.publisher on the topic.",
@@ -33,7 +32,7 @@ _ADVICE = {
 
 
 class _RefusedError(Exception):
-    """An answer other than that the message is published."""
+    """Report an answer that does not confirm the message."""
 
     def __init__(self, response: requests.Response) -> None:
         super().__init__(f"{response.status_code} {response.text[:300]}")
@@ -50,10 +49,10 @@ _RETRY = Retry(predicate=_may_pass, initial=0.25, maximum=2.0, multiplier=2.0, t
 
 
 class Topic:
-    """Publishes with the credentials of the surroundings (or to PUBSUB_EMULATOR_HOST: none), from many threads."""
+    """Publish from many threads, with the default credentials, or with none to the emulator at PUBSUB_EMULATOR_HOST."""
 
     def __init__(self, name: str) -> None:
-        """`name` is `projects/PROJECT/topics/TOPIC`. Raises `UnavailableError` without credentials."""
+        """Take a `name` like `projects/PROJECT/topics/TOPIC`. Raise `UnavailableError` without credentials."""
         self._name = name
         emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
         self._url = f"{f'http://{emulator}' if emulator else 'https://pubsub.googleapis.com'}/v1/{quote(name)}:publish"
@@ -68,7 +67,7 @@ class Topic:
         self._session = AuthorizedSession(credentials, refresh_timeout=_TIMEOUT[1])  # type: ignore[no-untyped-call]
 
     def publish(self, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Returns once Pub/Sub has the message, which it may have twice then. Raises `UnavailableError`."""
+        """Publish a message at least once. Raise `UnavailableError`."""
         message = {"data": base64.b64encode(data).decode("ascii"), "attributes": dict(attributes)}
         try:
             _RETRY(self._post)(message)

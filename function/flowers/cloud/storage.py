@@ -1,7 +1,7 @@
-"""Cloud Storage; the one module that imports google.cloud.storage, which is slow to import: import it when needed.
+"""Talk to Cloud Storage. This module is slow to import: import it when needed.
 
-Every call gives up after about `CALL_SECONDS`, retries included. An event takes a few calls, so that a fault is
-reported (and the event sent again) well before the function's timeout, which infra/ sets.
+Every call gives up after about `CALL_SECONDS`, retries included. An event takes a few calls, so a failure
+is reported, and the event retried, well before the function's timeout, which infra/ sets.
 """
 
 import io
@@ -28,15 +28,17 @@ _LISTED = "items(name,generation,size,contentType,contentEncoding,metadata),pref
 
 
 class _Capped(io.BytesIO):
-    """Takes at most `most` bytes; more raise `InputError`. A gzip-encoded object unpacks to any size."""
+    """Take up to `max_bytes` bytes, or raise `InputError`. A gzip-encoded object unpacks to any size."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self._most = most
+        self._max_bytes = max_bytes
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the library writes nothing else
-        if self.tell() + len(data) > self._most:
-            raise InputError("IMAGE_TOO_LARGE", f"The object unpacks to more than {self._most:,} bytes, the limit.")
+        if self.tell() + len(data) > self._max_bytes:
+            raise InputError(
+                "IMAGE_TOO_LARGE", f"The object unpacks to more than {self._max_bytes:,} bytes, the limit."
+            )
         return super().write(data)
 
 
@@ -105,9 +107,9 @@ def _stored(address: ObjectAddress, blob: storage.Blob) -> StoredObject:
 
 
 class Storage:
-    """Lists, reads and writes objects with the credentials of the surroundings (or of STORAGE_EMULATOR_HOST: none).
+    """List, read and write objects with the default credentials, or with none in the emulator at STORAGE_EMULATOR_HOST.
 
-    Making one, and each method, raises `UnavailableError` when Cloud Storage is out of reach or refuses.
+    The constructor and each method raise `UnavailableError` if Cloud Storage is unavailable or denies access.
     """
 
     def __init__(self) -> None:
@@ -118,11 +120,11 @@ class Storage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the connections; without it they stay open for the next call."""
+        """Close the connections, which otherwise stay open for the next call."""
         self._client.close()
 
     def look_up(self, address: ObjectAddress) -> StoredObject | None:
-        """The live generation of an object, or None where there is none."""
+        """Return the live generation of an object, or None if there is none."""
         blob = self._client.bucket(address.bucket).blob(address.name)
         try:
             with _our_errors(address.uri):
@@ -132,10 +134,10 @@ class Storage:
         return _stored(address, blob)
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """The live objects whose names begin with `prefix`, by name.
+        """Yield the live objects whose names begin with `prefix`, by name.
 
-        With a `delimiter`, a name that has it after the prefix stands for all names with the same beginning up to
-        there: it comes once, as a text, and not in order. Raises `ObjectMissingError` when there is no such bucket.
+        With a `delimiter`, names that have it after the prefix are cut there. Each such beginning comes once, as a
+        text, at the end. Raise `ObjectMissingError` if there is no such bucket.
         """
         with _our_errors(f"gs://{bucket}/{prefix}"):
             blobs = self._client.list_blobs(
@@ -145,18 +147,18 @@ class Storage:
                 yield _stored(ObjectAddress(bucket, blob.name), blob)
             yield from sorted(blobs.prefixes)
 
-    def read(self, stored: StoredObject, most: int) -> bytes:
-        """The bytes of exactly this generation, their checksum verified.
+    def read(self, stored: StoredObject, max_bytes: int) -> bytes:
+        """Read exactly this generation, and verify its checksum.
 
-        Raises `ObjectMissingError` when it is gone or was overwritten, `InputError` (IMAGE_TOO_LARGE) for more than
-        `most` bytes, of which no more are kept, and (UNDECODABLE_IMAGE) for what is not encoded as it claims to be.
+        Raise `ObjectMissingError` if it is gone or was overwritten. Raise `InputError`: IMAGE_TOO_LARGE for more than
+        `max_bytes` bytes, UNDECODABLE_IMAGE if the content is not encoded as Content-Encoding says.
         """
         address = stored.address
         blob = self._client.bucket(address.bucket).blob(address.name, generation=stored.generation)
 
         def whole() -> bytes:
             # The library's own retry asks for the rest of a broken download, and then verifies no checksum.
-            file = _Capped(most)
+            file = _Capped(max_bytes)
             blob.download_to_file(file, timeout=_TIMEOUT, retry=None)
             return file.getvalue()
 
@@ -173,10 +175,9 @@ class Storage:
         metadata: Mapping[str, str] | None = None,
         cache_control: str | None = None,
     ) -> int:
-        """Writes an object and returns its generation.
+        """Write an object in place of the generation `expected` (0: none), and return its generation.
 
-        `expected` is the generation that it replaces, 0 for none: where another one is live, nothing is written and
-        `PreconditionFailedError` is raised, also when a retry meets its own success.
+        Raise `PreconditionFailedError` if another generation is live. A retry may also meet its own success so.
         """
         blob = self._client.bucket(address.bucket).blob(address.name)
         blob.metadata, blob.cache_control = metadata, cache_control
@@ -186,5 +187,5 @@ class Storage:
                     data, content_type, if_generation_match=expected, timeout=_TIMEOUT, retry=_RETRY
                 )
         except ObjectMissingError as error:
-            raise UnavailableError("UNAVAILABLE", f"There is no bucket {address.bucket} to write to.") from error
+            raise UnavailableError("UNAVAILABLE", f"Bucket {address.bucket} not found. Create it.") from error
         return int(blob.generation)

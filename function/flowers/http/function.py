@@ -1,4 +1,4 @@
-"""The HTTP adapter: requests to calls of the classifier, documents and errors to responses."""
+"""Translate HTTP: requests into calls of the classifier, documents and errors into responses."""
 
 import io
 import json
@@ -38,9 +38,9 @@ logger = logging.getLogger(__name__)
 
 
 def _drain(request: Request) -> None:
-    """Reads what the client still sends, up to a limit, so that it gets to see the answer and memory stays bounded.
+    """Read what the client still sends, up to a limit, so that it sees the answer and memory stays bounded.
 
-    functions-framework reads the rest of a request into memory before it answers; here nothing is left to read.
+    Otherwise functions-framework reads the rest of a request into memory before it answers.
     """
     left = _DRAIN_BYTES
     with suppress(Exception):  # the client is gone, or its transfer is broken
@@ -54,7 +54,7 @@ _MAX_FUSED_PHOTOS = 5
 
 
 class HttpFunction:
-    """Answers the requests of the HTTP contract with `classifier`."""
+    """Answer the requests of the HTTP contract with `classifier`."""
 
     def __init__(self, classifier: Classifier, settings: Settings, cloud: Cloud) -> None:
         self._classifier = classifier
@@ -74,7 +74,7 @@ class HttpFunction:
         self._serving_routes = self._make_serving_routes(os.environ)
 
     def __call__(self, request: Request) -> Response:
-        """The response to any request; errors become error documents, never a traceback."""
+        """Return the response to any request. Errors become error documents, never a traceback."""
         started = perf_counter()
         try:
             answer = self._dispatch(request)

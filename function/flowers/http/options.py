@@ -13,7 +13,7 @@ _LANGUAGE_TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
 
 
 class QueryOptions(NamedTuple):
-    """The query parameters of `POST /`; None stands for the settings' default."""
+    """Hold the query parameters of `POST /`. None stands for the settings' default."""
 
     top: int | None = None
     language: str | None = None

@@ -1,4 +1,4 @@
-"""The web page: the files of `page/` as one answer, under a policy that lets nothing else run, load or be asked."""
+"""Load the web page: the files of `page/` as one answer. Its policy lets nothing else run or load."""
 
 import base64
 import hashlib
@@ -12,14 +12,14 @@ _PARTS = re.compile(r'<link rel="stylesheet" href="(?P<style>\w+\.css)">|<script
 
 
 class Page(NamedTuple):
-    """An HTML document and the headers that belong to it."""
+    """Hold an HTML document and its headers."""
 
     text: str
     headers: Mapping[str, str]
 
 
 def load_page(folder: Path = _FOLDER, archived: bool = False) -> Page:
-    """`index.html` with its styles and scripts put in their places, each allowed to run by its digest alone.
+    """Return `index.html` with its styles and scripts inline. The policy allows each by its digest.
 
     `archived` says that the service keeps the photos.
     """

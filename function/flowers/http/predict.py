@@ -20,7 +20,7 @@ _SHAPE = '{"instances": [{"b64": "<base64>"}], "parameters": {"top": 5, "lang": 
 
 
 class PredictionRequest(NamedTuple):
-    """The images of a request, in order, each its bytes or why it has none; and the parameters as texts."""
+    """Hold the images of a request in order, each as bytes or an error, and the parameters as texts."""
 
     images: list[bytes | InputError]
     parameters: Mapping[str, str]
@@ -29,7 +29,7 @@ class PredictionRequest(NamedTuple):
 def read_prediction_request(body: bytes) -> PredictionRequest:
     """Read the JSON body of a prediction request.
 
-    Raises `InputError`: MALFORMED_REQUEST, INVALID_PARAMETER.
+    Raise `InputError`: MALFORMED_REQUEST, INVALID_PARAMETER.
     """
     request = parse_json(body)
     instances = request.get("instances") if isinstance(request, dict) else None

@@ -1,4 +1,4 @@
-"""Answers to responses: a document as JSON or a page as HTML, with the headers that every response carries."""
+"""Turn answers into responses: JSON or HTML, with the headers that every response has."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
 
 
 class Answer(NamedTuple):
-    """What a route answers: a document, the text of an HTML page, or nothing; and the time that it took."""
+    """Hold what a route answers: a document, the text of an HTML page, or nothing; and the time that it took."""
 
     body: Mapping[str, Any] | str | None
     code: int = 200
@@ -24,13 +24,13 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The reason of an error document, "" for any other answer."""
+        """Return the reason of an error document, or "" for any other answer."""
         reason: str = self.body.get("error", {}).get("reason", "") if isinstance(self.body, Mapping) else ""
         return reason
 
 
 def refuse(error: FlowersError, document: ErrorDocument | None = None) -> Answer:
-    """The answer that says what went wrong; `document` is one that knows more of the image than the error does."""
+    """Return the answer for an error. Give `document` if it says more of the image than the error does."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, UnavailableError) else {}
     return Answer(document or error_document(error), error.code, headers)
 
@@ -51,9 +51,9 @@ def with_request_id(answer: Answer, request_id: str) -> Answer:
 
 
 def respond(asked: Request, answer: Answer, elapsed: float, allow_origin: str | None) -> Response:
-    """The response to `asked` after `elapsed` milliseconds; `allow_origin` is the origin that may read it, or `*`.
+    """Return the response to `asked` after `elapsed` milliseconds.
 
-    Where the answer has an ETag and the request names it, nothing but 304 is sent.
+    `allow_origin` is the origin that may read it, or `*`. If the request names the answer's ETag, the response is 304.
     """
     if isinstance(answer.body, str):
         response = Response(answer.body, answer.code, answer.headers, mimetype="text/html")

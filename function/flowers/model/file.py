@@ -1,4 +1,4 @@
-"""The bytes of the model file: from a path, or from a bucket with their digest checked."""
+"""Read the model file from a path, or from a bucket with its digest checked."""
 
 import hashlib
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import NamedTuple
 from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..errors import FlowersError
 
-# A protocol buffer, and so an ONNX file, can be no larger.
-_MOST_BYTES = 2 * 1024**3 - 1
+# The limit of a protocol buffer, and so of an ONNX file.
+_MAX_BYTES = 2 * 1024**3 - 1
 
 
 class ModelError(Exception):
-    """A model file that cannot be served; the message says what is missing or wrong."""
+    """Report a model file that cannot be served. The message says what is missing or wrong."""
 
 
 class ModelFile(NamedTuple):
-    """A model file that was read: its path or `gs://` address, its bytes, and their SHA-256 in hexadecimal digits."""
+    """Hold a model file: its path or `gs://` address, its bytes, and their SHA-256 in hexadecimal digits."""
 
     path: str
     data: bytes
@@ -24,7 +24,7 @@ class ModelFile(NamedTuple):
 
 
 def read_model(file: Path | ObjectAddress) -> ModelFile:
-    """The file at a path or in a bucket. Raises `ModelError` where it is missing, out of reach or damaged."""
+    """Read the file at a path or in a bucket. Raise `ModelError` if it is missing, unavailable or damaged."""
     if isinstance(file, ObjectAddress):
         return _download(file)
     try:
@@ -35,9 +35,9 @@ def read_model(file: Path | ObjectAddress) -> ModelFile:
 
 
 def _download(address: ObjectAddress) -> ModelFile:
-    """The object, whose bytes must have the digest that its metadata name.
+    """Read an object and check the digest in its metadata.
 
-    The client that reads them is closed again: a connection must not cross the fork of a server's workers.
+    The client is closed again: a connection must not cross the fork of a server's workers.
     """
     from ..cloud.storage import Storage  # slow to import, and rarely needed here
 
@@ -54,7 +54,7 @@ def _download(address: ObjectAddress) -> ModelFile:
                     f"cannot load the model {address.uri}: its metadata have no sha256 to check it by. "
                     "Upload it with `python -m export convert --out gs://…`."
                 )
-            data = storage.read(stored, _MOST_BYTES)
+            data = storage.read(stored, _MAX_BYTES)
     except (FlowersError, ObjectMissingError) as error:
         raise ModelError(f"cannot load the model {address.uri}: {error}") from error
     found = hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""The ONNX model: the one module that imports onnxruntime."""
+"""Run the ONNX model. No other module imports onnxruntime."""
 
 import json
 import logging
@@ -25,10 +25,9 @@ logger = logging.getLogger(__name__)
 
 
 class Calibration(NamedTuple):
-    """How logits become a verdict.
+    """Calibrate the logits.
 
-    `temperature` (> 0) divides them before the softmax; below `reject_below` (0..1) of confidence a photo shows none of
-    the species.
+    `temperature` (> 0) divides them before the softmax. A confidence below `reject_below` (0..1) identifies no species.
     """
 
     temperature: float
@@ -36,9 +35,9 @@ class Calibration(NamedTuple):
 
 
 class Closer(NamedTuple):
-    """When a photo gets a second, closer look: its middle `fraction` (0..1) of each side.
+    """Describe the second, closer look at a photo: the middle `fraction` (0..1) of each side.
 
-    That is when the largest logit is less than `margin` above the next.
+    A photo gets it if the largest logit exceeds the next by less than `margin`.
     """
 
     fraction: float
@@ -46,10 +45,10 @@ class Closer(NamedTuple):
 
 
 class ModelCard(NamedTuple):
-    """What the model file says of itself in its metadata properties.
+    """Hold the metadata properties of the model file.
 
-    `temperature` and `reject_below` are the calibration for one photo, `fused` those for several photos of one plant by
-    their number; `accuracy` holds measured figures by name; `sha256` is the file's. Without `closer`, one look is all.
+    `temperature` and `reject_below` are the calibration for one photo. `fused` has those for several photos of one
+    plant, by their number. `accuracy` holds measured figures by name. Without `closer`, each photo gets one look.
     """
 
     name: str
@@ -70,14 +69,14 @@ class ModelCard(NamedTuple):
 
 
 class Output(NamedTuple):
-    """`logits` float32 [N, C], and `class_maps` float32 [N, h, w, C] or None where the model has none."""
+    """Hold `logits` float32 [N, C], and `class_maps` float32 [N, h, w, C], or None if the model has none."""
 
     logits: NDArray[np.float32]
     class_maps: NDArray[np.float32] | None
 
 
 def _read_card(properties: dict[str, str], sha256: str) -> ModelCard:
-    """The card in a model's metadata. Raises `ModelError` saying which property is not by the contract."""
+    """Read the card from a model's metadata. Raise `ModelError` with the property that breaks the contract."""
 
     def read(key: str, parse: Callable[[str], T], wanted: str, valid: Callable[[T], bool]) -> T:
         try:
@@ -190,7 +189,7 @@ class Model:
         outputs = self._check(path)
         self._wanted = [name for name in ("logits", "class_maps") if name in outputs]
         if "class_maps" not in outputs:
-            logger.info("the model %s has no class_maps: it cannot say where in a photo the evidence lies", path)
+            logger.info("the model %s has no class_maps, so heat maps are not available", path)
 
     @classmethod
     def load(cls, file: Path | ObjectAddress) -> "Model":
@@ -198,7 +197,7 @@ class Model:
         return cls(read_model(file))
 
     def _check(self, path: str) -> list[str]:
-        """The names of the outputs, once inputs and outputs are known to be by the contract and to fit the card."""
+        """Return the names of the outputs. Raise `ModelError` if an input or output breaks the contract."""
         card, inputs = self.card, self._session.get_inputs()
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         if [image.name for image in inputs] != ["image"] or "logits" not in outputs:
@@ -216,7 +215,7 @@ class Model:
         return list(outputs)
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
-        """Logits and class maps of upright pixels, uint8 [N, H, W, 3] RGB. Safe to call from many threads."""
+        """Return the output for upright pixels, uint8 [N, H, W, 3] RGB. May be called from many threads."""
         with self._turns:
             logits, *maps = self._session.run(self._wanted, {"image": pixels})
         return Output(logits, maps[0] if maps else None)

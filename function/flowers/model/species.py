@@ -26,7 +26,7 @@ class Catalogue:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All labels of the catalogue, in its order."""
+        """Return all labels of the catalogue, in its order."""
         return tuple(self._facts)
 
     def find(self, label: str) -> Species:

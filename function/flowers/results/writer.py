@@ -53,7 +53,7 @@ _MAX_MESSAGE_BYTES = 10_000_000
 
 
 class ResultState(Enum):
-    """What is known of an image's result: the module's table, and what `ResultWriter.process` adds."""
+    """Name the states of an image's result: those of the module's table, and those that `ResultWriter.process` adds."""
 
     ABSENT = "absent"
     OUTDATED = "outdated"

@@ -295,7 +295,7 @@ def test_an_upload_is_served_from_its_bucket_and_never_replaced(
         with pytest.raises(SystemExit, match="holds another model already"):
             run(*words, "--version", "4", "--out", out)
         assert deliver(tmp_path / "build" / "model-3" / "float.onnx", address) == address.uri  # again: nothing changes
-        with pytest.raises(SystemExit, match="There is no bucket absent"):
+        with pytest.raises(SystemExit, match="Bucket absent not found"):
             run(*words, "--out", "gs://absent/m.onnx")
 
         monkeypatch.setenv("MODEL_PATH", f"{out}flowers.onnx")

@@ -176,4 +176,4 @@ def test_archive_keeps_result_without_heatmaps(bucket: storage.Bucket, jpeg: byt
 def test_any_other_value_is_refused(client: FlaskClient, jpeg: bytes, value: str) -> None:
     reply = post(client, jpeg, query=f"heatmap={value}")
     assert (reply.status, reply.reason) == (400, "INVALID_PARAMETER")
-    assert "heatmap should be 1 or 0" in reply.document["error"]["message"]
+    assert reply.document["error"]["message"] == f"heatmap={value!r} is invalid. Use 1 or 0."
