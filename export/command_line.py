@@ -38,7 +38,9 @@ def _add_custom_options(command: argparse.ArgumentParser, name: str) -> None:
     """Add the options of a model from elsewhere: what cannot be read off the model."""
     custom = command.add_argument_group("a model of your own")
     takes = (
-        "float ONNX file" if name == "quantize" else ".keras, .h5, SavedModel or MLflow folder, or models:/NAME/VERSION"
+        "float ONNX file"
+        if name == "quantize"
+        else "Keras, SavedModel, .tflite, .pb, MLflow folder or models:/NAME/VERSION"
     )
     custom.add_argument("--model", help=f"{takes}; without it, the bundled model")
     custom.add_argument("--labels", type=Path, help="JSON list or map, or text lines")
