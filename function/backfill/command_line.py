@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from apache_beam.options.pipeline_options import (
@@ -57,6 +57,9 @@ class Options:
     dry_run: bool
     bigquery: str | None
     report: Path | None
+    retry_faulty: bool
+    csv: Path | None
+    xmp: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Command:
     dry_run: bool
     table: str | None
     report: Path | None
+    csv: Path | None
+    xmp: bool
     beam: PipelineOptions
     on_dataflow: bool
 
@@ -86,23 +91,29 @@ def read_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Co
     )
     parser.add_argument("--input", required=True, metavar="PATTERN", help="gs://bucket/pattern, or a pattern of files")
     parser.add_argument("--all", action="store_true", help="redo the images that have their result, too")
+    parser.add_argument("--retry-faulty", action="store_true", help="redo the images that have an error document, too")
     parser.add_argument("--dry-run", action="store_true", help="only count, and estimate the time")
     parser.add_argument("--bigquery", metavar="PROJECT:DATASET.TABLE", help="write the results of this run there, too")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="a page with a chart and the odd ones")
+    parser.add_argument("--csv", type=Path, metavar="FILE.csv", help="a folder's results as a table for a spreadsheet")
+    parser.add_argument("--xmp", action="store_true", help="write a sidecar photo.jpg.xmp with the kind of each photo")
     given, rest = parser.parse_known_args(arguments)
     own = Options(**vars(given))
     beam = _beam_options(parser, rest)
     on_dataflow = beam.view_as(StandardOptions).runner == "DataflowRunner"
-    job = _job(own.input, own.all, environment, on_dataflow)
+    job = replace(_job(own.input, own.all, environment, on_dataflow), retry_faulty=own.retry_faulty)
     if on_dataflow and not beam.view_as(WorkerOptions).sdk_container_image:
         raise ConfigurationError(
             "--sdk_container_image is missing: Dataflow's workers take this code from a container. "
             "Build it with make backfill-image, and copy the options from terraform output dataflow_options."
         )
     _check_bigquery(own.bigquery)
-    if own.report and not own.report.absolute().parent.is_dir():
-        raise ConfigurationError(f"--report {own.report}: there is no folder {own.report.absolute().parent}. Make it.")
-    return Command(job, own.dry_run, own.bigquery, own.report, beam, on_dataflow)
+    for option, file in (("--report", own.report), ("--csv", own.csv)):
+        if file and not file.absolute().parent.is_dir():
+            raise ConfigurationError(f"{option} {file}: there is no folder {file.absolute().parent}. Make it.")
+    if (own.csv or own.xmp) and not job.local:
+        raise ConfigurationError("--csv and --xmp are for a folder of files; --input names a bucket. Use --bigquery.")
+    return Command(job, own.dry_run, own.bigquery, own.report, own.csv, own.xmp, beam, on_dataflow)
 
 
 def _beam_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> PipelineOptions:

@@ -25,8 +25,9 @@ class Job:
     """Hold what to classify: the images in the bucket `place`, or folder if `local`, whose names match `pattern`.
 
     `environment` has the variables of the settings. Each worker reads them itself, since its bundled model may have
-    another path. `redo_all` also classifies images that have their result. `model_version` is set when the job
-    runs. `progress` is a folder on this machine that shows the progress, None if the workers are on other machines.
+    another path. `redo_all` also classifies images that have their result, and `retry_faulty` those that have an error
+    document. `model_version` is set when the job runs. `progress` is a folder on this machine that shows the progress,
+    None if the workers are on other machines.
     """
 
     place: str
@@ -35,6 +36,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     redo_all: bool = False
     model_version: str = ""
+    retry_faulty: bool = False
     progress: Path | None = None
 
     @property

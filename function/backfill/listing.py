@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from flowers.cloud.objects import ObjectAddress, ObjectStore, StoredObject
-from flowers.results.writer import ResultState, reason_to_skip
+from flowers.documents import ERROR_SCHEMA
+from flowers.results.writer import SCHEMA, ResultState, reason_to_skip
 
 from .job import Job
 from .local_files import FileAddress
@@ -83,6 +84,13 @@ class Listing:
         """Yield the objects below a folder, at any depth."""
         return self._found(self._objects(folder, "", []))
 
+    def images(self) -> Iterator[tuple[StoredObject, StoredObject | None]]:
+        """Return all images of the pattern by name, each with its result if there is one."""
+        objects = self._objects(self._job.pattern.prefix, "", [])
+        for image, result in pair(objects, self._is_meant, self._results.address):
+            if not reason_to_skip(image, self._settings.result_suffix):
+                yield image, result
+
     def _objects(self, prefix: str, delimiter: str, folders: list[str]) -> Iterator[StoredObject]:
         """Yield images and results by name, from one listing if both are in one bucket."""
 
@@ -111,7 +119,9 @@ class Listing:
         if not self._job.holds(self._results.address(image.address).name):
             return Found(LONG_NAME)
         state = self._results.state(image, existing)
-        if state.settled and not (self._job.redo_all and state is ResultState.REPEATED):
+        faulty = existing is not None and existing.metadata.get(SCHEMA) == ERROR_SCHEMA
+        again = self._job.redo_all or (self._job.retry_faulty and faulty)
+        if state.settled and not (again and state is ResultState.REPEATED):
             return Found(state.value)
         replaced = existing.generation if existing else 0
         name, encoding = image.address.name, image.content_encoding

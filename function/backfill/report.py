@@ -23,7 +23,8 @@ from .listing import Task
 from .summary import Summary
 from .worker import CLASSIFIED, REFUSED, TaskOutcome
 
-_LEAST_SURE, _FAULTY_OF_A_REASON = 48, 24
+_LEAST_SURE, _FAULTY_OF_A_REASON, _OF_A_KIND = 48, 24, 12
+_LEAST, _KIND, _FAULTY = "least sure", "kind", "faulty"
 _THUMBNAIL = InputRule(160, 160, "crop")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -43,13 +44,23 @@ img, .none { width: 160px; height: 160px; border-radius: 4px; background: #eee }
 
 
 def write_samples(outcomes: beam.PCollection, place: str) -> None:
-    """Write the least sure images, and some invalid ones of each reason, as lines of JSON into the file `place`."""
+    """Write some images of each kind, the least sure, and some invalid ones of each reason into the file `place`.
+
+    Each is a line of JSON, with the `part` of the report that it is for.
+    """
     least_sure = (
         outcomes
         | "Classified" >> beam.Filter(_is, CLASSIFIED)
         | "Their entries" >> beam.Map(_entry)
         | "Least sure" >> beam.combiners.Top.Smallest(_LEAST_SURE, key=_confidence)
         | "Of all" >> beam.FlatMap(_each)
+    )
+    of_kinds = (
+        outcomes
+        | "Identified" >> beam.Filter(_is_identified)
+        | "By kind" >> beam.Map(_with_kind)
+        | "Some of each kind" >> beam.combiners.Sample.FixedSizePerKey(_OF_A_KIND)
+        | "Kind's entries" >> beam.FlatMapTuple(_values)
     )
     faulty = (
         outcomes
@@ -59,11 +70,29 @@ def write_samples(outcomes: beam.PCollection, place: str) -> None:
         | "Reason's entries" >> beam.FlatMapTuple(_values)
     )
     _ = (
-        (least_sure, faulty)
+        (
+            least_sure | "As least sure" >> beam.Map(_sample, _LEAST),
+            of_kinds | "As kinds" >> beam.Map(_sample, _KIND),
+            faulty | "As faulty" >> beam.Map(_sample, _FAULTY),
+        )
         | "Samples" >> beam.Flatten()
         | "Lines" >> beam.Map(json.dumps)
         | "Write samples" >> beam.io.WriteToText(place, shard_name_template="", num_shards=1)
     )
+
+
+def _sample(entry: dict[str, Any], part: str) -> dict[str, Any]:
+    return {**entry, "part": part}
+
+
+def _is_identified(outcome: TaskOutcome) -> bool:
+    document: Any = outcome.document
+    return outcome.what == CLASSIFIED and bool(document["identified"])
+
+
+def _with_kind(outcome: TaskOutcome) -> tuple[str, dict[str, Any]]:
+    document: Any = outcome.document
+    return document["species"]["label"], _entry(outcome)
 
 
 def _is(outcome: TaskOutcome, what: str) -> bool:
@@ -103,8 +132,8 @@ def read_samples(place: str) -> list[dict[str, Any]]:
 
 def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job: Job) -> None:
     """Write the page, which needs no other file. `samples` are those of `read_samples`."""
-    sure = [entry for entry in samples if "error" not in entry["document"]]
-    faulty = [entry for entry in samples if "error" in entry["document"]]
+    sure = [entry for entry in samples if entry["part"] == _LEAST]
+    faulty = [entry for entry in samples if entry["part"] == _FAULTY]
     faulty.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))
     rows = "".join(
         f"<tr><td>{_text(name)}</td><td class=n>{number:,}</td><td>{_text(remark)}</td></tr>"
@@ -123,9 +152,31 @@ def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job:
         _gallery("Faulty", faulty, job),
         _gallery("Least sure", sorted(sure, key=_confidence), job),
     ]
+    _write_html(file, f"Flowers: {job.uri}", parts)
+
+
+def page_of_kinds(file: Path) -> Path:
+    """Return where the page by kind lies: beside the report."""
+    return file.with_name(f"{file.stem}-kinds{file.suffix}")
+
+
+def write_page_of_kinds(file: Path, summary: Summary, samples: list[dict[str, Any]], job: Job) -> None:
+    """Write a page with thumbnails of each kind, the most frequent first, surest photo first."""
+    kinds: dict[str, list[dict[str, Any]]] = {label: [] for label, _ in summary.species}
+    for entry in samples:
+        if entry["part"] == _KIND:
+            kinds[entry["document"]["species"]["label"]].append(entry)
+    parts = [f"<h1>{_text(job.uri)}, by kind</h1><p>At most {_OF_A_KIND} photos of each kind.</p>"]
+    for label, number in summary.species:
+        entries = sorted(kinds[label], key=_confidence, reverse=True)
+        parts.append(_gallery(f"{_text(label)}: {number:,}", entries, job))
+    _write_html(file, f"Flowers by kind: {job.uri}", parts)
+
+
+def _write_html(file: Path, title: str, parts: list[str]) -> None:
     file.write_text(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>Flowers: {_text(job.uri)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n",
+        f"<title>{_text(title)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n",
         encoding="utf-8",
     )
 

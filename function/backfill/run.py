@@ -30,8 +30,10 @@ from .estimate import estimate
 from .job import ConfigurationError, Job
 from .pipeline import classify, list_tasks
 from .progress import ProgressBar
-from .report import read_samples, write_page, write_samples
+from .report import page_of_kinds, read_samples, write_page, write_page_of_kinds, write_samples
+from .sidecars import write_sidecars
 from .summary import Summary
+from .table import write_table
 
 # It repeats all that workers log; the summary has their failures.
 logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(logging.ERROR)
@@ -68,12 +70,16 @@ def run(command: Command) -> int:
             return 0
         summary = Summary.of(result, time.monotonic() - started)
         if command.report and not command.dry_run:
-            write_page(command.report, summary, read_samples(samples), command.job)
+            entries = read_samples(samples)
+            write_page(command.report, summary, entries, command.job)
+            write_page_of_kinds(page_of_kinds(command.report), summary, entries, command.job)
     print(summary.text())
+    if not command.dry_run:
+        _write_for_people(command)
     if command.dry_run:
         print(estimate(summary, command.job, _workers(command)))
     if command.report and not command.dry_run:
-        print(f"\nreport: {command.report}")
+        print(f"\nreport: {command.report}, by kind: {page_of_kinds(command.report)}")
     return 1 if summary.left else 0
 
 
@@ -83,6 +89,15 @@ def _model_version(job: Job) -> str:
         return Classifier(job.settings).identity["version"]
     except (SettingsError, ModelError) as error:
         raise ConfigurationError(str(error)) from error
+
+
+def _write_for_people(command: Command) -> None:
+    """Write the table and the sidecars of a folder, if asked for."""
+    if command.csv:
+        print(f"\ntable: {command.csv}, {write_table(command.csv, command.job):,} rows")
+    if command.xmp:
+        written, left = write_sidecars(command.job)
+        print(f"\nsidecars: {written:,} written, {left:,} by other programs left alone")
 
 
 def _workers(command: Command) -> int:

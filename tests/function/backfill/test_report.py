@@ -42,6 +42,11 @@ def test_report_is_one_file_with_all_sections(photos: Path) -> None:
     assert "<b>&amp;" not in text.replace("%3Cb%3E", "")
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     assert all(word in text for word in ("Least sure", "Faulty", "Species", "se%C3%B1ora", "class=bar"))
+    kinds = page.with_name("report-kinds.html").read_text(encoding="utf-8")
+    assert kinds.count("data:image/jpeg;base64,") == 4
+    labels = {json.loads(file.read_text()).get("species", {}).get("label") for file in photos.rglob("*.json")} - {None}
+    assert set(re.findall("<h2>(.*?): [0-9]+</h2>", kinds)) == labels
+    assert not re.search(r"(src|href)=\"(?!data:)", kinds)
 
 
 @pytest.mark.parametrize("faulty", [False, True])
