@@ -1,4 +1,4 @@
-"""What the tests of the function share: the framework's own app, and pictures with real bytes."""
+"""Share the framework's own app, and pictures with real bytes, among the tests of the function."""
 
 import logging
 import uuid
@@ -24,7 +24,7 @@ Encode = Callable[..., bytes]
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[FlaskClient]:
-    """A client of the function as functions-framework loads and serves it."""
+    """Return a client of the function as functions-framework loads and serves it."""
     app = create_app("classify_http", str(MAIN), "http")  # type: ignore[no-untyped-call]
     with app.test_client() as client:
         yield client
@@ -39,7 +39,7 @@ def storage_server() -> Iterator[EmulatedStorage]:
 
 @pytest.fixture
 def bucket(storage_server: EmulatedStorage) -> storage.Bucket:
-    """A new, empty bucket."""
+    """Return a new, empty bucket."""
     return storage.Client().create_bucket(f"garden-{uuid.uuid4().hex[:12]}")
 
 
@@ -96,13 +96,13 @@ def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def flower() -> Image.Image:
-    """A drawn flower, 320 × 240."""
+    """Return a drawn flower, 320 × 240."""
     return draw_flower()
 
 
 @pytest.fixture
 def jpeg(flower: Image.Image) -> bytes:
-    """The drawn flower as a baseline JPEG file."""
+    """Return the drawn flower as a baseline JPEG file."""
     return encode(flower, "JPEG", quality=90)
 
 

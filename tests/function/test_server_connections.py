@@ -1,4 +1,4 @@
-"""A real server leaves it to its callers to close a connection."""
+"""Leave it to the callers of a real server to close a connection."""
 
 import http.client
 import time

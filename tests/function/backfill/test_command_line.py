@@ -1,4 +1,4 @@
-"""What cannot run is told at once, with what to do about it; Beam's own options pass."""
+"""Report an invalid command at once, with what to do; pass Beam's own options on."""
 
 from pathlib import Path
 

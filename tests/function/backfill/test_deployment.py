@@ -1,4 +1,4 @@
-"""What infra/ gives the program is what it takes: the scheduled job's arguments, and the options for Dataflow."""
+"""Accept what infra/ passes: the scheduled job's arguments, and the options for Dataflow."""
 
 import re
 
@@ -11,7 +11,7 @@ INFRA = ROOT / "infra"
 
 
 def _filled(text: str) -> str:
-    """A text of Terraform's with a name in the place of each reference."""
+    """Return a text of Terraform's with each reference replaced by a name."""
     return re.sub(r"\$\{[^}]*\}", "my-name", text)
 
 

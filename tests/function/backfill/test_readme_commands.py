@@ -1,4 +1,4 @@
-"""The READMEs' commands of the backfill are accepted by its command line."""
+"""Accept the backfill commands of the READMEs on the command line."""
 
 import re
 import shlex

@@ -28,17 +28,17 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 def maps(reply: Reply) -> dict[str, dict[str, Any]]:
-    """The heat map of each label in an answer."""
+    """Return the heat map of each label in an answer."""
     return {prediction["label"]: prediction["heatmap"] for prediction in reply.document["predictions"]}
 
 
 def grid(heatmap: dict[str, Any]) -> NDArray[np.float64]:
-    """The values as rows."""
+    """Return the values as rows."""
     return np.array(heatmap["values"]).reshape(heatmap["height"], heatmap["width"])
 
 
 def centre_of_mass(heatmap: dict[str, Any]) -> tuple[float, float]:
-    """Where the evidence lies on average, x and y in pixels of the upright photo."""
+    """Return the mean place of the evidence, x and y in pixels of the upright photo."""
     values, area = grid(heatmap), heatmap["area"]
     y, x = np.mgrid[0.5 : values.shape[0], 0.5 : values.shape[1]]
     width, height = area["right"] - area["left"], area["bottom"] - area["top"]

@@ -1,4 +1,4 @@
-"""The model that is loaded in a thread while the rest of the code is imported."""
+"""Load the model in a thread while the rest of the code is imported."""
 
 import gc
 import subprocess
@@ -36,7 +36,7 @@ def test_loaded_model_answers_after_fork() -> None:
     assert (run.stdout, run.stderr) == ("0\n", "")
 
 
-def test_a_missing_model_is_told_where_it_is_waited_for(tmp_path: Path) -> None:
+def test_load_missing_file_raises_model_error(tmp_path: Path) -> None:
     loading = LoadingModel(tmp_path / "none.onnx")
     with pytest.raises(ModelError, match=r"cannot load the model .*none\.onnx"):
         loading.loaded()

@@ -1,4 +1,4 @@
-"""The model file: what it says of itself, what it answers from threads and forks, and why it is refused."""
+"""Read the model file: its metadata, its answers from threads and forks, and its errors."""
 
 import contextlib
 import hashlib
@@ -22,20 +22,20 @@ from tests.support.tiny_model import FLOAT, INT32, METADATA, tiny_model
 
 
 def load(folder: Path, data: bytes) -> Model:
-    """The model of a file's bytes."""
+    """Return the model of a file's bytes."""
     file = folder / "model.onnx"
     file.write_bytes(data)
     return Model.load(file)
 
 
 def with_metadata(**changes: str) -> dict[str, str]:
-    """The tiny model's metadata with some values changed."""
+    """Return the tiny model's metadata with some values changed."""
     return {**METADATA, **changes}
 
 
 @pytest.fixture(scope="module")
 def bundled() -> Model:
-    """The bundled model."""
+    """Return the bundled model."""
     return Model.load(BUNDLED_MODEL)
 
 

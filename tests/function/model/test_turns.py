@@ -1,4 +1,4 @@
-"""The turns of inferences: as many at once as this process has processors for."""
+"""Run as many inferences at once as this process has processors for."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from flowers.settings import BUNDLED_MODEL
 
 
 class _Watched:
-    """A session that knows how many threads were in it at once."""
+    """Count how many threads are in a session at once."""
 
     def __init__(self, session: Any) -> None:
         self._session, self._lock = session, threading.Lock()

@@ -1,4 +1,4 @@
-"""An event that makes no sense is acknowledged, since it would make none the next time, and logged without secrets."""
+"""Acknowledge a malformed event, since a retry would not help, and log it without secrets."""
 
 import base64
 import json
