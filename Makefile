@@ -130,8 +130,8 @@ tests/bench/build/ready: export/flowers.keras tests/bench/speed/models.py | .ven
 .venv/export/ready: export/requirements.txt
 .venv/bench/ready: tests/bench/speed/requirements/runner.txt
 $(PEERS:%=.venv/bench-%/ready): .venv/bench-%/ready: tests/bench/speed/requirements/%.txt
-# function.pth lets every environment import the function's packages.
+# The locks are complete, so pip resolves nothing (it cannot check hashes of extras). function.pth lets every environment import the function's packages.
 .venv/%/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 $*")'
 	$(PYTHON) -m venv --clear .venv/$* && echo $(CURDIR)/function > $$(echo .venv/$*/lib/python3*/site-packages)/function.pth
-	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< && touch $@
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@

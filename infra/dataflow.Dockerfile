@@ -6,6 +6,6 @@ FROM apache/beam_python${PYTHON_VERSION}_sdk:${BEAM_VERSION}
 
 WORKDIR /function
 COPY requirements.txt .
-RUN pip install --no-cache-dir --requirement requirements.txt
+RUN pip install --no-cache-dir --no-deps --requirement requirements.txt
 COPY . .
 ENV PYTHONPATH=/function

@@ -1,4 +1,4 @@
-"""Tests of the bundled model are skipped where another one is in its place, as README's "Use your own model" has it."""
+"""Skip the tests of the bundled model if another one is in its place."""
 
 import json
 
@@ -12,7 +12,7 @@ REPORT = MAIN.parents[1] / "export" / "reports" / "evaluation.json"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips what is marked `bundled_model` when the file under `function/` has another name than the reports."""
+    """Skip what is marked `bundled_model` when the file under `function/` has another name than the reports."""
     about_ours = [item for item in items if item.get_closest_marker("bundled_model")]
     if not about_ours:
         return

@@ -52,7 +52,7 @@ def upload_function(port: int) -> Iterator[None]:
 
 
 class Eventarc:
-    """Watches a bucket and sends an event for each new generation until it is acknowledged."""
+    """Watch a bucket and send an event for each new generation until it is acknowledged."""
 
     def __init__(self, bucket: storage.Bucket, url: str) -> None:
         self._bucket = bucket
@@ -62,7 +62,7 @@ class Eventarc:
         self._senders = ThreadPoolExecutor(max_workers=8)
 
     def watch(self) -> None:
-        """Sends events, and prints the results that appear, until it is interrupted."""
+        """Send events, and print the results that appear, until it is interrupted."""
         try:
             while True:
                 for blob in self._bucket.client.list_blobs(self._bucket):
@@ -89,7 +89,7 @@ class Eventarc:
 
 
 def start(storage_port: int) -> None:
-    """Runs all of it until it is interrupted."""
+    """Run all of it until it is interrupted."""
     function_port = free_port()
     try:
         with EmulatedStorage(storage_port) as server:
@@ -104,7 +104,7 @@ def start(storage_port: int) -> None:
 
 
 def put(files: Sequence[Path]) -> None:
-    """Uploads photos and prints the document that appears beside each."""
+    """Upload photos and print the document that appears beside each."""
     os.environ.setdefault("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{STORAGE_PORT}")
     suffix = os.environ.get("RESULT_SUFFIX") or ".json"
     bucket = storage.Client().bucket(BUCKET)

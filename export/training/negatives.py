@@ -95,7 +95,7 @@ SOURCES = (
 
 
 def collect(folder: Path) -> list[Path]:
-    """Fills `folder` with `photographs/`, `screenshots/`, `documents/` and `textures/`; the pictures, sorted.
+    """Fill `folder` with `photographs/`, `screenshots/`, `documents/` and `textures/`; the pictures, sorted.
 
     The packages stay in `folder/packages`, so that they are downloaded once. The choice is the same every time. Raises
     `NotFlowersError`.

@@ -84,7 +84,7 @@ def _cpuid(leaf: int, subleaf: int) -> tuple[int, int, int, int]:
 
 
 def _require_haswell() -> None:
-    """Raises `EmulationError` unless the processor has AVX2 and FMA and neither AVX-512 nor VNNI."""
+    """Raise `EmulationError` unless the processor has AVX2 and FMA and neither AVX-512 nor VNNI."""
     _, ebx, ecx, _ = _cpuid(7, 0)
     present = {
         "FMA": _cpuid(1, 0)[2] >> 12 & 1,

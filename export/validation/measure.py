@@ -1,4 +1,4 @@
-"""Measures of a classifier, from its logits or probabilities and the true classes."""
+"""Measure of a classifier, from its logits or probabilities and the true classes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

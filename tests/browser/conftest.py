@@ -86,7 +86,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """Opens the page as a visitor would; keeps what the page asked for and complained of."""
+    """Open the page as a visitor would; keeps what the page asked for and complained of."""
 
     def __init__(self, browser: Browser, home: Service) -> None:
         self._browser = browser
@@ -120,7 +120,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, service: Service) -> Iterator[Visit]:
-    """Opens pages; in the end nothing may have gone to another host, and no script or policy may have complained."""
+    """Open pages; in the end nothing may have gone to another host, and no script or policy may have complained."""
     visit = Visit(browser, service)
     yield visit
     for context in visit.contexts:

@@ -1,4 +1,4 @@
-"""Makes the README's picture of the page: PYTHONPATH=function .venv/browser/bin/python -m tests.browser.screenshot
+"""Make the README's picture of the page: PYTHONPATH=function .venv/browser/bin/python -m tests.browser.screenshot
 
 The sunflower is drawn here, so that the picture is nobody's property.
 """
@@ -78,7 +78,7 @@ def draw_sunflower() -> Image.Image:
 
 
 def main() -> None:
-    """Writes the picture. Needs Chromium."""
+    """Write the picture. Needs Chromium."""
     chromium = shutil.which("chromium") or sys.exit("needs Chromium: apt-get install chromium")
     with serving() as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

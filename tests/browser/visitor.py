@@ -8,7 +8,7 @@ File = tuple[str, bytes]
 
 
 def choose(page: Page, *files: File) -> None:
-    """Chooses files in the page's dialog, and waits until all are answered."""
+    """Choose files in the page's dialog, and wait until all are answered."""
     sent: list[Any] = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
     page.set_input_files("#choose", sent)
     wait(page)
@@ -21,7 +21,7 @@ def wait(page: Page) -> None:
 
 
 def hand_over(page: Page, event: str, *files: File) -> None:
-    """Drops or pastes files on the page: `event` is `drop` or `paste`."""
+    """Drop or pastes files on the page: `event` is `drop` or `paste`."""
     page.evaluate(
         """([event, files]) => {
             const data = new DataTransfer();

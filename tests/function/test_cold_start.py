@@ -22,18 +22,18 @@ FOLDER = {"bucket": "garden", "name": "roses/", "generation": "1", "size": "0", 
 
 
 def post_photo(url: str) -> None:
-    """Asks for a flower."""
+    """Ask for a flower."""
     with urllib.request.urlopen(url, encode(draw_flower(), "JPEG"), timeout=60) as response:
         assert response.status == 200
 
 
 def post_folder(url: str) -> None:
-    """Tells of a new object that is nothing but a folder, which needs no storage."""
+    """Tell of a new object that is nothing but a folder, which needs no storage."""
     assert post_event(url, *binary_event(FOLDER)) == 200
 
 
 def post_nonsense(url: str) -> None:
-    """Tells of an object without saying which."""
+    """Tell of an object without saying which."""
     assert post_event(url, *binary_event({**FOLDER, "generation": "none"})) == 200
 
 

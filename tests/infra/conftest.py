@@ -32,7 +32,7 @@ class Terraform:
     environment: dict[str, str]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `terraform arguments…`, which may fail; both streams together are in `stdout`."""
+        """Run `terraform arguments…`, which may fail; both streams together are in `stdout`."""
         return subprocess.run(
             ["terraform", *arguments],  # noqa: S607  # whichever is on the path is meant
             cwd=self.folder,
@@ -99,7 +99,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 def checkov(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `checkov arguments…` in a folder. Skips the test where it is not installed."""
+    """Run `checkov arguments…` in a folder. Skips the test where it is not installed."""
     program = str(_CHECKOV) if _CHECKOV.exists() else shutil.which("checkov")
     if program is None:
         pytest.skip("checkov is not installed: make test-infra installs it")

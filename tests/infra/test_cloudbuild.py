@@ -166,7 +166,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `make arguments…`, which may fail."""
+    """Run `make arguments…`, which may fail."""
     path = f"{repository / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
         ["make", *arguments],  # noqa: S607

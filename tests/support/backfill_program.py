@@ -39,7 +39,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
-    """Runs the program in `folder` with these arguments and environment variables (`settings`), to its end."""
+    """Run the program in `folder` with these arguments and environment variables (`settings`), to its end."""
     done = subprocess.run(
         [*PROGRAM, *arguments],
         cwd=folder,
@@ -53,5 +53,5 @@ def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, 
 
 
 def backfill(pattern: str, *options: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
-    """Runs the program on what the pattern names, in one process."""
+    """Run the program on what the pattern names, in one process."""
     return program("--input", pattern, *options, *IN_MEMORY, folder=folder, settings=settings)

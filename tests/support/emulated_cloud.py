@@ -39,7 +39,7 @@ class EmulatedStorage:
         )
 
     def __enter__(self) -> "EmulatedStorage":
-        """Raises `RuntimeError` when the port is taken or the server does not start."""
+        """Raise `RuntimeError` when the port is taken or the server does not start."""
         try:
             socket.create_server(("127.0.0.1", self.port)).close()
         except OSError as error:
@@ -114,7 +114,7 @@ def structured_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 
 def post_event(url: str, headers: dict[str, str], body: bytes, seconds: float = 60.0) -> int:
-    """Sends an event to the function at `url`; its HTTP status, 2xx when it is acknowledged.
+    """Send an event to the function at `url`; its HTTP status, 2xx when it is acknowledged.
 
     Raises `OSError` when nothing answers.
     """

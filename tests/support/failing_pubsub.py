@@ -68,7 +68,7 @@ class FailingPubSub:
         self._server.server_close()
 
     def create(self, topic: str) -> None:
-        """Makes a topic."""
+        """Make a topic."""
         self._messages[topic] = []
 
     def published(self, topic: str) -> list[Message]:
@@ -85,7 +85,7 @@ class FailingPubSub:
                 self._faults += faults
 
     def heal(self) -> None:
-        """Calls meet no fault any more, and who reads messages is told nothing."""
+        """Let calls meet no fault any more, and who reads messages is told nothing."""
         with self._lock:
             self._faults, self._lasting = [], None
             self.on_publish = lambda _: None
@@ -97,7 +97,7 @@ class FailingPubSub:
             return self._lasting or (self._faults.pop(0) if self._faults else None)
 
     def take(self, topic: str, message: Message) -> bool:
-        """Publishes a message; False where there is no such topic."""
+        """Publish a message; False where there is no such topic."""
         if topic not in self._messages:
             return False
         self.on_publish(message)
@@ -106,12 +106,12 @@ class FailingPubSub:
         return True
 
     def stall(self) -> None:
-        """Returns when the server ends."""
+        """Return when the server ends."""
         self._stalled.release()
         self._ended.wait()
 
     def wait_until_stalled(self) -> None:
-        """Returns once a call has come to stall."""
+        """Return once a call has come to stall."""
         assert self._stalled.acquire(timeout=30), "nothing stalls"
 
 

@@ -61,7 +61,7 @@ class _Answer:
 
 
 class FaultProxy:
-    """Forwards to the server at `url` while the block runs. Faults are told for an image and a kind of call.
+    """Forward to the server at `url` while the block runs. Faults are told for an image and a kind of call.
 
     `counts` has how many calls of each kind came. Clients are to be gone before the block ends, which waits for them.
     """
@@ -95,7 +95,7 @@ class FaultProxy:
             self._faults[image, call] = (fault, times)
 
     def heal(self, image: str) -> None:
-        """Calls for the image meet no fault any more; those that stall are not released."""
+        """Let calls for the image meet no fault any more; those that stall are not released."""
         with self._lock:
             self._faults = {key: fault for key, fault in self._faults.items() if key[0] != image}
 
@@ -128,19 +128,19 @@ class FaultProxy:
             time.sleep(chance.random() * seconds)
 
     def stall(self) -> bool:
-        """Returns when the call may go on; False when the proxy ends instead."""
+        """Return when the call may go on; False when the proxy ends instead."""
         released = self._released
         self._stalled.release()
         released.wait()
         return not self._ended
 
     def wait_until_stalled(self, calls: int = 1) -> None:
-        """Returns once so many more calls have come to stall."""
+        """Return once so many more calls have come to stall."""
         for _ in range(calls):
             assert self._stalled.acquire(timeout=30), "nothing stalls"
 
     def release(self) -> None:
-        """Lets the calls that stall now go on."""
+        """Let the calls that stall now go on."""
         released, self._released = self._released, threading.Event()
         released.set()
 

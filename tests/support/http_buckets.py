@@ -52,7 +52,7 @@ def client_of_storage(make_storage: Callable[[], Storage] = Storage, **changes: 
 
 
 def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", encoding: str = "") -> str:
-    """Uploads an object; its address."""
+    """Upload an object; its address."""
     blob = bucket.blob(name)
     blob.content_encoding = encoding or None
     blob.upload_from_string(data, content_type)
@@ -82,7 +82,7 @@ def with_results(*documents: dict[str, Any]) -> set[str]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds, twenty seconds at most."""
+    """Wait until the condition holds, twenty seconds at most."""
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, "the condition never came true"
@@ -95,7 +95,7 @@ def kept(bucket: storage.Bucket) -> set[str]:
 
 
 def settle(client: FlaskClient, bucket: storage.Bucket) -> set[str]:
-    """Sends one more photo, waits until it is kept, and gives the names of all else: photos are kept in their order."""
+    """Send one more photo, wait until it is kept, and give the names of all else: photos are kept in their order."""
     last = with_results(post(client, new_photo()).document)
     until(lambda: last <= kept(bucket))
     return kept(bucket) - last

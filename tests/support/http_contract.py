@@ -55,7 +55,7 @@ class Contract:
         return part
 
     def validate(self, schema: dict[str, Any], value: Any) -> None:
-        """Fails unless `value` is by `schema`, a schema of the document."""
+        """Fail unless `value` is by `schema`, a schema of the document."""
         rooted = {**schema, "components": self.document["components"]}
         checker = Draft202012Validator.FORMAT_CHECKER
         Draft202012Validator(rooted, format_checker=checker).validate(value)

@@ -8,7 +8,7 @@ from tests.support.http_buckets import until
 
 
 def wait_for(warnings: pytest.LogCaptureFixture, count: int) -> None:
-    """Waits until so many warnings are logged."""
+    """Wait until so many warnings are logged."""
     until(lambda: len(warnings.records) >= count)
     assert len(warnings.records) == count
 

@@ -23,7 +23,7 @@ class LocalCloud(ServerProcess):
         super().__init__(command, folder / "local-cloud.log", surroundings(), ROOT)
 
     def wait_for(self, text: str) -> None:
-        """Returns once `text` has been printed."""
+        """Return once `text` has been printed."""
         self.wait_until(lambda: text in self.log, READY_SECONDS)
 
 

@@ -53,7 +53,7 @@ def class_folders(data: Path, folder: Path) -> Path:
 
 
 def train(network: Any, photos: Path, epochs: int, size: int = SIZE) -> None:
-    """Fits the network to `photos/train/<class>/`, stretched to squares; class folders in the order of their names."""
+    """Fit the network to `photos/train/<class>/`, stretched to squares; class folders in the order of their names."""
     batches = tf_keras.utils.image_dataset_from_directory(
         photos / "train", label_mode="int", image_size=(size, size), batch_size=32, seed=1, follow_links=True
     )
@@ -63,7 +63,7 @@ def train(network: Any, photos: Path, epochs: int, size: int = SIZE) -> None:
 
 
 def save_all(network: Any, folder: Path) -> dict[str, Path]:
-    """Saves a Keras 2 network, and a Keras 3 network of the same weights, in each form; what was saved, by its kind."""
+    """Save a Keras 2 network, and a Keras 3 network of the same weights, in each form; what was saved, by its kind."""
     files = {
         "h5": folder / "team.h5",
         "keras2": folder / "team-keras2.keras",
@@ -99,7 +99,7 @@ def _save_by_mlflow(network: Any, folder: Path) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Trains and saves."""
+    """Train and saves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/flowers102"))

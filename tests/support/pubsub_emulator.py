@@ -35,7 +35,7 @@ class PubSub(Protocol):
     host: str
 
     def create(self, topic: str) -> None:
-        """Makes a topic, by its full name."""
+        """Make a topic, by its full name."""
 
     def published(self, topic: str) -> list[Message]:
         """All messages so far."""
@@ -72,7 +72,7 @@ class Emulator:
         self._process.wait()
 
     def create(self, topic: str) -> None:
-        """Makes a topic, and the subscription that `published` reads."""
+        """Make a topic, and the subscription that `published` reads."""
         self._call("PUT", topic, {})
         self._call("PUT", _subscription(topic), {"topic": topic})
 

@@ -56,7 +56,7 @@ class ServerProcess:
     def __init__(
         self, command: Sequence[str], log: Path, environment: dict[str, str], folder: Path | None = None
     ) -> None:
-        """Starts `command` in `folder`; `log` takes both of its streams."""
+        """Start `command` in `folder`; `log` takes both of its streams."""
         self._log = log
         with log.open("w") as file:
             self.process = subprocess.Popen(
@@ -75,7 +75,7 @@ class ServerProcess:
         return self._log.read_text()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Returns once `ready()`; fails with the log when the program ends before, or that takes too long."""
+        """Return once `ready()`; fails with the log when the program ends before, or that takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
             assert self.process.poll() is None, self.log
@@ -97,7 +97,7 @@ class ServerProcess:
         self.wait_for_end()
 
     def wait_for_end(self, seconds: float = 10.0) -> None:
-        """Returns when none of its processes is left; fails when that takes too long."""
+        """Return when none of its processes is left; fails when that takes too long."""
         deadline = time.monotonic() + seconds
         while left := self.processes():
             assert time.monotonic() < deadline, f"still running: {left}"

@@ -29,7 +29,7 @@ class WatchedStorage(Storage):
         self.hooks: dict[str, Callable[..., object]] = {}
 
     def clear(self) -> None:
-        """Forgets calls and hooks."""
+        """Forget calls and hooks."""
         self.calls.clear()
         self.hooks.clear()
 

@@ -51,14 +51,14 @@ class UploadServer(ServerProcess):
         return worker
 
     def send(self, image: storage.Blob) -> int:
-        """Delivers the event of this generation once: the status, or 0 where the connection broke."""
+        """Deliver the event of this generation once: the status, or 0 where the connection broke."""
         try:
             return post_event(self.url, *binary_event(description(image)))
         except OSError:
             return 0
 
     def deliver(self, image: storage.Blob, refused: Callable[[], None] = lambda: None) -> list[int]:
-        """Delivers an event as Eventarc does, until it is acknowledged: all statuses; `refused` follows each refusal.
+        """Deliver an event as Eventarc does, until it is acknowledged: all statuses; `refused` follows each refusal.
 
         Eventarc pauses for longer (from 10 seconds on) and gives up after a day.
         """
@@ -99,7 +99,7 @@ def _drawn(width: int) -> Image.Image:
 
 
 def check_result(image: storage.Blob, data: bytes, schema: str = RESULT_SCHEMA) -> None:
-    """Fails unless this generation of an image has its document beside it: whole, by its schema, of these bytes."""
+    """Fail unless this generation of an image has its document beside it: whole, by its schema, of these bytes."""
     document = result_of(image)
     assert document["schema"] == schema
     found = document["image"]

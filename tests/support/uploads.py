@@ -23,7 +23,7 @@ _WIDTHS = {64: "old", 80: "new"}
 
 
 def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", **facts: Any) -> storage.Blob:
-    """Uploads an object; the blob keeps this generation's facts. `facts` are attributes to set, as `metadata`."""
+    """Upload an object; the blob keeps this generation's facts. `facts` are attributes to set, as `metadata`."""
     blob = bucket.blob(name)
     for attribute, value in facts.items():
         setattr(blob, attribute, value)
@@ -46,13 +46,13 @@ def event_data(bucket: str = "no-such-bucket", name: str = "rose.jpg", **changes
 
 
 def post_data(client: FlaskClient, data: dict[str, Any]) -> int:
-    """Sends the event with these data; the status of the answer."""
+    """Send the event with these data; the status of the answer."""
     headers, body = binary_event(data)
     return client.post("/", headers=headers, data=body).status_code
 
 
 def deliver(client: FlaskClient, blob: storage.Blob, **changes: Any) -> int:
-    """Sends the event of this generation, with `changes` in its data; the status of the answer."""
+    """Send the event of this generation, with `changes` in its data; the status of the answer."""
     return post_data(client, {**description(blob), **changes})
 
 

@@ -38,7 +38,7 @@ class Item(NamedTuple):
         return sum(length or max(0, len(self.source) - offset) for offset, length in self.extents)
 
     def data(self) -> bytes:
-        """Return the item's data. Raises `ValueError` for more than all bytes of the file."""
+        """Return the item's data. Raise `ValueError` for more than all bytes of the file."""
         if self.size > len(self.source):
             raise ValueError("an item with more bytes than its file")
         return b"".join(self.source[offset : offset + length if length else None] for offset, length in self.extents)
@@ -64,7 +64,7 @@ def _is_alpha(item: Item) -> bool:
 
 
 class Reader:
-    """Reads numbers off bytes. Raises `IndexError` at their end, and after far more numbers than any file needs."""
+    """Read numbers off bytes. Raise `IndexError` at their end, and after far more numbers than any file needs."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
@@ -81,7 +81,7 @@ class Reader:
 
 
 def boxes(data: bytes | memoryview) -> Iterator[Box]:
-    """Yield the boxes that `data` is a row of. Raises `ValueError` for one that reaches beyond."""
+    """Yield the boxes that `data` is a row of. Raise `ValueError` for one that reaches beyond."""
     reader = Reader(data)
     while reader.at < len(data):
         start = reader.at
@@ -96,7 +96,7 @@ def boxes(data: bytes | memoryview) -> Iterator[Box]:
 
 
 def read_container(data: bytes) -> Container:
-    """Return what the file's `meta` box tells. Raises errors of any class for a broken one."""
+    """Return what the file's `meta` box tells. Raise errors of any class for a broken one."""
     brands = frozenset[bytes]()
     for box in boxes(memoryview(data)):
         if box.kind == b"ftyp":

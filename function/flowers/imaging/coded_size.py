@@ -19,7 +19,7 @@ class CodedSize(NamedTuple):
 
 
 class _Bits:
-    """Reads bits, the highest first. Raises `IndexError` at the end."""
+    """Read bits, the highest first. Raise `IndexError` at the end."""
 
     def __init__(self, data: bytes) -> None:
         self._number = int.from_bytes(data, "big")
@@ -41,7 +41,7 @@ class _Bits:
 
 
 def av1_size(configuration: bytes, data: bytes) -> CodedSize:
-    """Return the size of the largest frame that AV1 data hold. Raises errors of any class for broken data."""
+    """Return the size of the largest frame that AV1 data hold. Raise errors of any class for broken data."""
     sizes, frames = [], 0
     for kind, body in (*_av1_units(configuration[4:]), *_av1_units(data)):
         if kind == _AV1_SEQUENCE:
@@ -111,7 +111,7 @@ def _av1_timing(bits: _Bits) -> int:
 
 
 def hevc_size(configuration: bytes, data: bytes) -> CodedSize:
-    """Return the size of the largest picture that HEVC data hold. Raises errors of any class for broken data."""
+    """Return the size of the largest picture that HEVC data hold. Raise errors of any class for broken data."""
     units, at = [], 23
     for _ in range(configuration[22]):
         count = int.from_bytes(configuration[at + 1 : at + 3], "big")

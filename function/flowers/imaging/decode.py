@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
 def decode(data: bytes, rule: InputRule, max_pixels: int, budget: PixelBudget) -> Decoded:
     """Decode an image's first frame to what the model sees.
 
-    Raises `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, IMAGE_TOO_LARGE, UNDECODABLE_IMAGE), and `UnavailableError`
+    Raise `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, IMAGE_TOO_LARGE, UNDECODABLE_IMAGE), and `UnavailableError`
     when `budget` stays exhausted or this machine fails.
     """
     try:

@@ -45,7 +45,7 @@ def is_of_machine(error: BaseException) -> bool:
 def load(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile:
     """Return the first frame, decoded; a JPEG no finer than `draft` needs.
 
-    Metadata that a viewer can do without don't make a picture undecodable. Raises `InputError` (UNDECODABLE_IMAGE, and
+    Metadata that a viewer can do without don't make a picture undecodable. Raise `InputError` (UNDECODABLE_IMAGE, and
     UNSUPPORTED_FORMAT for pixels of a kind that is not decoded). Failures of the machine pass as they are.
     """
     try:
@@ -59,7 +59,7 @@ def load(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile:
 
 
 def load_strictly(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile:
-    """Return the first frame, decoded. Raises errors of any class for a broken file."""
+    """Return the first frame, decoded. Raise errors of any class for a broken file."""
     image = _open(data, header.format)
     # The budget was reserved for the header's size: a decoder that reads another one must not run.
     if image.width * image.height > header.width * header.height:
@@ -82,7 +82,7 @@ def _load_plain(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile
 
 
 def _open(data: bytes, name: str) -> ImageFile.ImageFile:
-    """Open a file with the plugin of its format. Raises `ImportError` when the decoder is not installed."""
+    """Open a file with the plugin of its format. Raise `ImportError` when the decoder is not installed."""
     if name == "HEIF":
         import pillow_heif
 

@@ -55,7 +55,7 @@ class Header(NamedTuple):
 def read_header(data: bytes) -> Header:
     """Return the header of an image file.
 
-    Raises `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE).
+    Raise `InputError` (EMPTY_IMAGE, UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE).
     """
     if not data:
         raise InputError("EMPTY_IMAGE", "The image has no bytes. Send a whole image file.")

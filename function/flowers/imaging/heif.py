@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 def read_picture(data: bytes) -> Picture:
     """Return the header of the primary picture.
 
-    Raises `InputError` (UNSUPPORTED_FORMAT) for a kind that is not decoded, and errors of any class for a broken file.
+    Raise `InputError` (UNSUPPORTED_FORMAT) for a kind that is not decoded, and errors of any class for a broken file.
     """
     try:
         container = read_container(data)

@@ -51,7 +51,7 @@ class Frame(NamedTuple):
 def segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments up to the first scan, as libjpeg's `next_marker` finds them.
 
-    Raises `IndexError` or `ValueError` when the file ends before.
+    Raise `IndexError` or `ValueError` when the file ends before.
     """
     at, end, count = 2, 2, 0
     while True:
@@ -81,7 +81,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 def read_frame(data: bytes) -> Frame:
     """Return the frame that libjpeg will decode.
 
-    Raises `InputError` (UNSUPPORTED_FORMAT) for a kind of JPEG that it cannot decode, and errors of any class for a
+    Raise `InputError` (UNSUPPORTED_FORMAT) for a kind of JPEG that it cannot decode, and errors of any class for a
     broken file.
     """
     frame: Segment | None = None

@@ -22,9 +22,9 @@ class Budget:
 
     @contextmanager
     def reserve(self, units: int) -> Iterator[None]:
-        """Holds `units` (at most `total`) while the block runs.
+        """Hold `units` (at most `total`) while the block runs.
 
-        Raises `UnavailableError` (UNAVAILABLE) when they do not become free within the waiting time.
+        Raise `UnavailableError` (UNAVAILABLE) when they do not become free within the waiting time.
         """
         ticket = object()
         with self._changed:
@@ -52,9 +52,9 @@ class PixelBudget(Budget):
 
     @contextmanager
     def reserve(self, units: int) -> Iterator[None]:
-        """Holds `units` pixels while the block runs.
+        """Hold `units` pixels while the block runs.
 
-        Raises `InputError` (IMAGE_TOO_LARGE) when they can never fit, and as `Budget.reserve` does.
+        Raise `InputError` (IMAGE_TOO_LARGE) when they can never fit, and as `Budget.reserve` does.
         """
         if units > self.total:
             raise InputError(

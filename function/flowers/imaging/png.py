@@ -36,7 +36,7 @@ class Png(NamedTuple):
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks, the last of a truncated file shortened. Raises `ValueError` for too many."""
+    """Yield the chunks, the last of a truncated file shortened. Raise `ValueError` for too many."""
     view, at = memoryview(data), _SIGNATURE_BYTES
     for _ in range(_MAX_CHUNKS):
         if at + 8 > len(data):
@@ -53,7 +53,7 @@ def _is_intact(data: bytes, chunk: Chunk) -> bool:
 
 
 def read_png(data: bytes) -> Png:
-    """Return the header, and what intact chunks tell of turn and colours. Raises `ValueError` for a broken file."""
+    """Return the header, and what intact chunks tell of turn and colours. Raise `ValueError` for a broken file."""
     found: dict[bytes, bytes] = {}
     wanted = (b"eXIf", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")
     for place, chunk in enumerate(chunks(data)):

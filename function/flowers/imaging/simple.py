@@ -24,7 +24,7 @@ def _little(data: bytes, at: int, size: int) -> int:
 
 
 def read_webp(data: bytes) -> WebP:
-    """Return the canvas, which libwebp allocates as soon as it opens the file. Raises errors for a broken file."""
+    """Return the canvas, which libwebp allocates as soon as it opens the file. Raise errors for a broken file."""
     first = data[12:16]
     if first == b"VP8X":
         width, height = _little(data, 24, 3) + 1, _little(data, 27, 3) + 1
@@ -48,7 +48,7 @@ def read_webp(data: bytes) -> WebP:
 
 
 def read_gif(data: bytes) -> tuple[int, int]:
-    """Return width and height of what shows the first frame, as Pillow finds it. Raises errors for a broken file."""
+    """Return width and height of what shows the first frame, as Pillow finds it. Raise errors for a broken file."""
     width, height, flags = _little(data, 6, 2), _little(data, 8, 2), data[10]
     at = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
     steps = 0
@@ -85,7 +85,7 @@ class Bmp(NamedTuple):
 
 
 def read_bmp(data: bytes) -> Bmp:
-    """Return the header. Raises errors for a broken file."""
+    """Return the header. Raise errors for a broken file."""
     if _little(data, 14, 4) == 12:
         width, height = _little(data, 18, 2), _little(data, 20, 2)
         return Bmp(width, height, width * height)

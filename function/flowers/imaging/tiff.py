@@ -40,7 +40,7 @@ class Tags:
     """The tags of a file's first directory."""
 
     def __init__(self, data: bytes) -> None:
-        """Read the directory. Raises `IndexError`, `ValueError` or `struct.error` for a broken one."""
+        """Read the directory. Raise `IndexError`, `ValueError` or `struct.error` for a broken one."""
         self.order = {b"II": "<", b"MM": ">"}[data[:2]]
         self._big = data[2:4] in (b"+\0", b"\0+")
         size, entry, fields = (20, "Q", "HHQ") if self._big else (12, "I", "HHI")
@@ -73,7 +73,7 @@ class Tags:
         return self._data[tag.start : tag.start + tag.size] if tag else b""
 
     def numbers(self, number: int, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the values of a tag of whole numbers. Raises `ValueError` for one that is not."""
+        """Return the values of a tag of whole numbers. Raise `ValueError` for one that is not."""
         tag = self._tags.get(number)
         if tag is None:
             return default
@@ -132,7 +132,7 @@ def _orientation(tags: Tags) -> int:
 def read_directory(data: bytes) -> Directory:
     """Return the first directory.
 
-    Raises `InputError` (UNSUPPORTED_FORMAT) for raw photographs, and errors of any class for a broken directory and for
+    Raise `InputError` (UNSUPPORTED_FORMAT) for raw photographs, and errors of any class for a broken directory and for
     one that Pillow and libtiff might read differently.
     """
     tags = Tags(data)

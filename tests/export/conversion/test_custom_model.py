@@ -93,7 +93,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs `python -m export …` and returns what it printed; an error is a `SystemExit` with its message."""
+    """Run `python -m export …` and return what it printed; an error is a `SystemExit` with its message."""
     monkeypatch.setattr(commands, "BUILD", tmp_path / "build")
 
     def run(*words: object) -> str:

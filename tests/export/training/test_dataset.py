@@ -1,4 +1,4 @@
-"""Splits never overlap, collections are merged by label, and missing photographs are named."""
+"""Split never overlap, collections are merged by label, and missing photographs are named."""
 
 import json
 from pathlib import Path

@@ -25,7 +25,7 @@ def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
 
 
 def fill(bucket: storage.Bucket, images: int) -> dict[str, storage.Blob]:
-    """Uploads photos into three folders and beside them."""
+    """Upload photos into three folders and beside them."""
     names = [f"{'2025/' if n % 4 else ''}{n % 3}/photo {n}.jpg" if n % 5 else f"photo {n}.jpg" for n in range(images)]
     return {name: put(bucket, name, photo(number)) for number, name in enumerate(names)}
 

@@ -40,7 +40,7 @@ WRONG_SETTINGS = {
 
 
 def check(run: Run, words: list[str], photos: Path) -> None:
-    """Fails unless the run ended with a message that has the words, and nothing else happened."""
+    """Fail unless the run ended with a message that has the words, and nothing else happened."""
     assert run.status == 2, run.error
     assert [word for word in words if word not in run.error] == [], run.error
     assert "Traceback" not in run.error

@@ -29,7 +29,7 @@ def started(pattern: str, log: Path, **variables: str) -> ServerProcess:
 
 
 def wait_until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Returns once `ready()`."""
+    """Return once `ready()`."""
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline

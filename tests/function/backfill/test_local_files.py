@@ -20,13 +20,13 @@ def files(folder: Path) -> LocalFiles:
 
 
 def listed(folder: Path, prefix: str = "", delimiter: str = "") -> list[str]:
-    """Names of files and folders."""
+    """Draw names of files and folders."""
     entries = files(folder).list_objects(str(folder), prefix, delimiter)
     return [entry if isinstance(entry, str) else entry.address.name for entry in entries]
 
 
 def lay(folder: Path, names: Sequence[str]) -> None:
-    """Makes files."""
+    """Make files."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"\xff\xd8\xff")

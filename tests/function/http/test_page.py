@@ -16,7 +16,7 @@ MOST_BYTES = 60_000
 
 
 class Reader(HTMLParser):
-    """Collects a page's inline scripts and styles, and all attributes."""
+    """Collect a page's inline scripts and styles, and all attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -26,16 +26,16 @@ class Reader(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Notes the attributes."""
+        """Note the attributes."""
         self._inside = tag if tag in ("script", "style") else ""
         self.attributes += [(tag, name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
-        """Ends a script or style."""
+        """End a script or style."""
         self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        """Notes the content of a script or style."""
+        """Note the content of a script or style."""
         if self._inside:
             self.inline.append((self._inside, data))
 

@@ -22,7 +22,7 @@ SIZE = draw_picture().size
 
 
 def try_decode(data: bytes, max_pixels: int = 100_000_000) -> Decoded:
-    """Decodes with ample limits."""
+    """Decode with ample limits."""
     return decode(data, RULE, max_pixels, PixelBudget(1_000_000_000))
 
 

@@ -17,7 +17,7 @@ from tests.support.pictures import draw_picture
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds, five seconds at most."""
+    """Wait until the condition holds, five seconds at most."""
     end = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
@@ -43,7 +43,7 @@ class Holder:
             self.error = error
 
     def release(self) -> None:
-        """Lets the pixels go."""
+        """Let the pixels go."""
         self.go.set()
         self._thread.join(5)
         assert not self._thread.is_alive()

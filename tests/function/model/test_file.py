@@ -27,7 +27,7 @@ NAME = "models/tiny/1.2.3/flowers.onnx"
 
 
 def upload(bucket: storage.Bucket, data: bytes, sha256: str | None = "right", name: str = NAME) -> ObjectAddress:
-    """Puts a model into the bucket, with its digest, another one, or none."""
+    """Put a model into the bucket, with its digest, another one, or none."""
     blob = bucket.blob(name)
     if sha256:
         blob.metadata = {"sha256": hashlib.sha256(data).hexdigest() if sha256 == "right" else sha256}
