@@ -124,9 +124,9 @@ def _beam_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
     unknown = known[0].parse_known_args(arguments)[1]
     files = [argument for argument in unknown if not argument.startswith("-")]
     if files:
-        parser.error(f"what is {files[0]!r}? The pattern of --input has to be in quotation marks.")
+        parser.error(f"unexpected argument {files[0]!r}. Put the pattern of --input in quotation marks.")
     if unknown:
-        parser.error(f"neither this program nor Apache Beam has an option {unknown[0]}; see --help")
+        parser.error(f"unknown option {unknown[0]}. See --help.")
     direct = options.view_as(DirectOptions)
     given = {argument.partition("=")[0] for argument in arguments}
     if "--direct_num_workers" not in given:

@@ -37,7 +37,7 @@ def write_sidecars(job: Job) -> tuple[int, int]:
 
 
 def _is_ours(sidecar: Path) -> bool:
-    """Whether this program wrote the file, and no photo manager has changed it since."""
+    """Return whether this program wrote the file, and no photo manager has changed it since."""
     try:
         return ET.fromstring(sidecar.read_bytes()).get(f"{{{_X}}}xmptk") == _TOOLKIT  # noqa: S314
     except (ET.ParseError, OSError):
