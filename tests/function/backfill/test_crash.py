@@ -72,7 +72,7 @@ def test_dead_process_ends_others(photos: Path, tmp_path: Path, which: str) -> N
     work.wait_for_end(30)
     if which == "a worker":
         assert work.process.returncode == 1
-        assert "run it again" in work.log
+        assert "Run it again" in work.log
     run = program("--input", str(photos), *WORKERS)
     assert run.status == 0
     assert len(list(photos.glob("*.json"))) == 600 + 3
