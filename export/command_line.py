@@ -6,13 +6,13 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from .bundled import BUILD, DATA, KERAS_MODEL, STEPS, BundledOptions, GatherOptions
+from .bundled import BUILD, DATA, KERAS_MODEL, STEPS, AverageOptions, BundledOptions, GatherOptions
 from .conversion.labels import Order
 from .conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from .conversion.scale import SCALE_NAMES
 from .errors import ExportError
 
-Options = GatherOptions | BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
+Options = GatherOptions | AverageOptions | BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
 CUSTOM: dict[str, type[ConvertOptions | QuantizeOptions | VerifyOptions]] = {
     "convert": ConvertOptions,
     "quantize": QuantizeOptions,
@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--name", help="what the run is called in the card's table")
         if name in CUSTOM:
             _add_custom_options(command, name)
+    command = _add_command(commands, "average", "average the weights of trained runs of one network")
+    command.add_argument("runs", type=Path, nargs="+", help="Keras models with their histories beside them")
+    command.add_argument("--keras", type=Path, help=f"Keras model to write ({KERAS_MODEL.name})")
     command = _add_command(commands, "gather", "build a training folder from public archives, fetched if absent")
     command.add_argument("--archives", type=Path, help="folder of the published archives")
     command.add_argument("--out", type=Path, help="training folder to write")
@@ -128,6 +131,8 @@ def parse(words: Sequence[str]) -> tuple[str, Options]:
         values["scale"] = SCALE_NAMES[values["scale"]]
     if command == "gather":
         return command, GatherOptions(**values)
+    if command == "average":
+        return command, AverageOptions(**values | {"runs": tuple(values["runs"])})
     custom = "model" in values
     kind = CUSTOM[command] if custom else BundledOptions
     if custom and "data" in values:

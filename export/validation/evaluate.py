@@ -33,8 +33,9 @@ MIXTURE = {
     "plants-without-flowers": 0.075,
     "scenes": 0.075,
 }
-# A wrong name weighs as much as three right ones: people believe a name, and see at once that there is none.
-WRONG_NAME_COST = 3.0
+# A wrong name weighs as much as four right ones: people believe a name, and see at once that there is none. The holdout
+# is of sources that were trained on, so it knows fewer wrong names than use does.
+WRONG_NAME_COST = 4.0
 MAX_CONFUSIONS = 20
 FUSED_PHOTOS = (2, 3, 4, 5)
 
@@ -132,7 +133,9 @@ def _curve(
     confidence: NDArray[np.float64], parts: NDArray[np.str_], pictures: NDArray[np.float64]
 ) -> list[dict[str, float]]:
     """Return the share named of each part of `valid` [N], and of pictures of no flower [M], by threshold."""
-    named = {part: confidence[parts == part] for part in MIXTURE if (parts == part).any()} | {"no flowers": pictures}
+    named = {part: confidence[parts == part] for part in MIXTURE if (parts == part).any()}
+    if pictures.size:
+        named["no flowers"] = pictures
     return [
         {"threshold": round(float(threshold), 3)}
         | {part: round(float((values >= threshold).mean()), 4) for part, values in named.items()}
@@ -157,21 +160,27 @@ def _fused(photos: Sequence[Photo], logits: NDArray[np.float32], count: int) -> 
     return np.array(means), [photos[group[0]] for group in groups]
 
 
-def _fused_report(held: NDArray[np.float32], logits: NDArray[np.float32], data: Dataset) -> dict[str, dict[str, Any]]:
-    """Calibrate answers to 2 to 5 photographs of a plant on the holdout, and measure them on `valid`."""
-    first = data.train[0].source
+def _fused_report(
+    held: NDArray[np.float32], logits: NDArray[np.float32], data: Dataset, calibration: tuple[float, float]
+) -> dict[str, dict[str, Any]]:
+    """Fit a temperature for 2 to 5 photographs of a plant on the holdout, and measure it on `valid`.
+
+    `calibration` is temperature and threshold of one photograph. The threshold stays, since confidences are calibrated.
+    No temperature falls below that of photographs that err independently, which few holdout groups could suggest.
+    """
+    first, (alone, threshold) = data.train[0].source, calibration
     report: dict[str, dict[str, Any]] = {}
     for count in FUSED_PHOTOS:
-        fitted, fitted_photos = _fused(data.holdout, held, count)
-        measured, measured_photos = _fused(data.valid, logits, count)
-        if not (known_photos(fitted_photos) and known_photos(measured_photos)):
+        (fitted, fitted_photos), (measured, photos) = (
+            _fused(data.holdout, held, count),
+            _fused(data.valid, logits, count),
+        )
+        if not (known_photos(fitted_photos) and known_photos(photos)):
             break  # too few photographs of a class
-        truth, parts = _truth(fitted_photos), parts_of(fitted_photos, first)
-        weights, known = mixture_weights(parts, MIXTURE), truth != NO_KIND
-        temperature = round(fit_temperature(fitted[known], truth[known], weights[known]), 4)
-        shares = probabilities(fitted, temperature)
-        threshold = rejection_threshold(shares.max(axis=1), shares.argmax(axis=1) == truth, weights, WRONG_NAME_COST)
-        truth, shares = _truth(measured_photos), probabilities(measured, temperature)
+        truth, weights = _truth(fitted_photos), mixture_weights(parts_of(fitted_photos, first), MIXTURE)
+        known = truth != NO_KIND
+        temperature = round(max(fit_temperature(fitted[known], truth[known], weights[known]), alone / count), 4)
+        truth, shares = _truth(photos), probabilities(measured, temperature)
         known, named = truth != NO_KIND, shares.max(axis=1) >= threshold
         report[str(count)] = {
             "temperature": temperature,
@@ -205,8 +214,9 @@ def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file
         held_shares.max(axis=1), held_shares.argmax(axis=1) == held_truth, weights, WRONG_NAME_COST
     )
     shares = probabilities(logits, temperature)
-    drawn = logits_of(negatives, model, "no flowers")
-    pictures = probabilities(drawn, temperature).max(axis=1)
+    pictures = np.empty(0)
+    if negatives:
+        pictures = probabilities(logits_of(negatives, model, "no flowers"), temperature).max(axis=1)
     named = shares.max(axis=1) >= threshold
     kinds = np.array([file.parent.name for file in negatives])
 
@@ -228,7 +238,7 @@ def evaluate(model_file: Path, data: Dataset, negatives: list[Path], report_file
             for name, part in (("first", "first collection"), ("elsewhere", "elsewhere"))
             if (parts == part).any()
         },
-        "fused": _fused_report(held, logits, data),
+        "fused": _fused_report(held, logits, data, (temperature, threshold)),
         "sources": _by_source(data, shares, truth, threshold),
         "others": {
             str(part): {"pictures": int((parts == part).sum()), "named": _share(named[parts == part])}

@@ -149,6 +149,14 @@ def _beside_the_original_team(evaluation: dict[str, Any]) -> str:
     )
 
 
+def _averaged(training: dict[str, Any]) -> str:
+    runs = training.get("averaged", [])
+    lengths = ", ".join(f"{len(run['history'])} epochs" for run in runs)
+    return (
+        f"The weights are the mean of {len(runs)} successive runs ({lengths}; the last is drawn below)." if runs else ""
+    )
+
+
 def _bound_row(bound: dict[str, Any]) -> tuple[str, str, str, str]:
     limit = f"≤ {bound['most']:g}" if bound["most"] is not None else f"≥ {bound['least']:g}"
     return bound["name"], f"{bound['value']:.4g}", limit, "yes" if bound["holds"] else "NO"
@@ -209,14 +217,14 @@ Accuracy by kind on both sides, with the number of photographs from elsewhere th
 
 Temperature {held["temperature"]} and threshold {held["reject_below"]} were fitted on the holdout (every 13th training photograph of each class
 and kind, {held["photos"]} in all), weighted to a mixture that looks like use: {mixture}. The temperature took the calibration error of
-the holdout from {held["expected_calibration_error_before"]:.3f} to {held["expected_calibration_error_after"]:.3f}. The threshold is the one where right names minus three times the wrong names are most.
+the holdout from {held["expected_calibration_error_before"]:.3f} to {held["expected_calibration_error_after"]:.3f}. The threshold is the one where right names minus four times the wrong names are most.
 
 ![reliability diagram](model_card/reliability.png)
 
 ### Several photographs of one plant
 
 `fuse=1` takes the mean of the logits. No collection says which photographs show one plant, so these are groups of one class and source,
-from both sides together. Each number of photographs has its own temperature and threshold, fitted as above.
+from both sides together. Each number of photographs has its own temperature, and the threshold of one photograph.
 
 {_fused(evaluation)}
 
@@ -252,7 +260,7 @@ Start: {recipe["start"]}. The last layer first, on the frozen features; then all
 one cosine schedule from a peak of {recipe["peak_rate"]}, label smoothing {recipe["label_smoothing"]}, averaged weights ({recipe["ema_momentum"]} a step).
 Photographs are drawn so that classes and sources are balanced (exponent {recipe["balance"]}); {recipe["others"]:.0%} of the draws show no kind of the catalogue,
 with even targets. Random crops, small subjects on other backgrounds, low resolution, blur, sharpening, noise, JPEG marks, black and white,
-mixup and cutmix; some images of each batch are drawn and show no flower.
+mixup and cutmix; some images of each batch are drawn and show no flower. {_averaged(training)}
 
 ![training curves](model_card/training.png)
 

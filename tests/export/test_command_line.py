@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from export.bundled import STEPS, BundledOptions, GatherOptions
+from export.bundled import STEPS, AverageOptions, BundledOptions, GatherOptions
 from export.command_line import parse
 from export.conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from export.errors import ExportError
@@ -70,6 +70,11 @@ def test_gather_options_are_accepted() -> None:
     options = GatherOptions(archives=Path("a"), out=Path("o"))
     assert parse(("gather", "--archives", "a", "--out", "o")) == ("gather", options)
     assert parse(("gather",)) == ("gather", GatherOptions())
+
+
+def test_average_takes_several_runs() -> None:
+    options = AverageOptions(runs=(Path("a.keras"), Path("b.keras")), keras=Path("o.keras"))
+    assert parse(("average", "a.keras", "b.keras", "--keras", "o.keras")) == ("average", options)
 
 
 def test_second_data_folder_for_own_model_is_refused() -> None:

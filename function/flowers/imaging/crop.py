@@ -26,7 +26,8 @@ class InputRule(NamedTuple):
         if self.mode == "stretch":
             return 0, 0, width, height
         scale = min(width / target[0], height / target[1]) * self.fraction
-        left, top = (width - target[0] * scale) / 2, (height - target[1] * scale) / 2
+        # Rounding must not leave the image: Pillow refuses a box that begins below 0.
+        left, top = max(0.0, (width - target[0] * scale) / 2), max(0.0, (height - target[1] * scale) / 2)
         return left, top, width - left, height - top
 
 
