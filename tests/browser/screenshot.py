@@ -20,7 +20,7 @@ from tests.support.drawn_flower import encode
 PICTURE = Path(__file__).with_name("screenshot.jpg")
 _WIDTH, _HEIGHT = 1200, 900
 _PETALS = 21
-_RADIUS = 0.46  # of the picture's height
+_RADIUS = 0.36  # of the picture's height
 _HEART = 0.4  # of the flower's radius
 
 Pixels = NDArray[np.float64]
