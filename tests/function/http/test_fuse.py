@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from flowers.classifier import Classifier
+from flowers.classifier import Classifier, look
 from flowers.cloud.clients import Cloud
 from flowers.http.function import HttpFunction
 from flowers.imaging.decode import decode
@@ -51,7 +51,7 @@ def test_fuse_averages_the_scaled_logits(client: FlaskClient) -> None:
     logits = []
     for photo in PHOTOS[:3]:
         pixels = decode(photo, model.card.input_rule, 10**6, PixelBudget(10**6)).pixels
-        logits.append(model.run(pixels[np.newaxis]).logits[0])
+        logits.append(look(model, pixels).logits[0])
     mean = np.mean(logits, axis=0) / model.card.calibration(3).temperature
     shares = probabilities(mean, 1.0)
     reply = post_plant(client, PHOTOS[:3])
