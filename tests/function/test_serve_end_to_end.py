@@ -201,7 +201,7 @@ def test_second_start_is_fast_and_signal_ends_it(server: Server, clone: Path, jp
             again.request("GET", "/health")
 
 
-@pytest.mark.parametrize(("variable", "value"), [("TOP_K", "abc"), ("TOP_K", "103"), ("MODEL_PATH", "/no/such.onnx")])
+@pytest.mark.parametrize(("variable", "value"), [("TOP_K", "abc"), ("TOP_K", "110"), ("MODEL_PATH", "/no/such.onnx")])
 def test_a_bad_setting_stops_the_start_and_is_named(server: Server, clone: Path, variable: str, value: str) -> None:
     stopped = Server(clone, free_port(), {variable: value})
     try:

@@ -41,7 +41,8 @@ class HttpFunction:
 
     def __init__(self, classifier: Classifier, settings: Settings, cloud: Cloud) -> None:
         self._settings = settings
-        photos, description = Classification(classifier, settings, cloud), Description(classifier, settings)
+        self._photos = photos = Classification(classifier, settings, cloud)
+        description = Description(classifier, settings)
         self._routes: _Routes = {
             "/": {
                 "GET": lambda request: description.overview(request, list(self._routes)),

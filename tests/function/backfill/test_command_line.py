@@ -35,7 +35,7 @@ WRONG_SETTINGS = {
     "RESULT_BUCKET": ("results", ["RESULT_BUCKET", "Unset"]),
     "RESULT_SUFFIX": (".jpg", ["RESULT_SUFFIX"]),
     "MODEL_PATH": ("nowhere.onnx", ["MODEL_PATH"]),
-    "TOP_K": ("1000", ["TOP_K", "102 classes"]),
+    "TOP_K": ("1000", ["TOP_K", "109 classes"]),
 }
 
 

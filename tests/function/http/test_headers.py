@@ -162,7 +162,7 @@ def test_image_that_is_too_large_alone_spoils_no_other(jpeg: bytes) -> None:
 
 def test_images_of_a_form_begin_within_30_seconds(jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert RequestWork(1)._deadline == pytest.approx(RequestWork(1, 0)._deadline + 30, abs=1)
-    monkeypatch.setattr("flowers.http.function.RequestWork", lambda pixels: RequestWork(pixels, -1))
+    monkeypatch.setattr("flowers.http.classification.RequestWork", lambda pixels: RequestWork(pixels, -1))
     reply = post(client_with(), *multipart(part(jpeg), part(jpeg)))
     assert [result["error"]["reason"] for result in reply.document["results"]] == ["UNAVAILABLE"] * 2
 

@@ -123,7 +123,7 @@ def test_gzip_bomb_takes_bounded_memory(server: Server) -> None:
 def test_concurrent_bodies_wait_for_memory(jpeg: bytes) -> None:
     settings = Settings(max_image_bytes=len(jpeg))
     function = HttpFunction(Classifier(settings), settings, Cloud(no_storage))
-    client, reader = client_of(function), function._images
+    client, reader = client_of(function), function._photos._images
     reader._bytes._wait_seconds = 0.1
     with reader._bytes.reserve(reader._bytes.total - len(jpeg)):
         assert post(client, jpeg).status == 200

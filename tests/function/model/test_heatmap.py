@@ -12,7 +12,7 @@ from google.cloud import storage
 from numpy.typing import NDArray
 from PIL import Image
 
-from flowers.classifier import Classifier
+from flowers.classifier import Classifier, look
 from flowers.cloud.clients import Cloud
 from flowers.http.function import HttpFunction
 from flowers.imaging.decode import decode
@@ -103,7 +103,7 @@ def test_heatmap_means_are_logits(client: FlaskClient, jpeg: bytes) -> None:
     assert output.class_maps is not None
     means = output.class_maps[0].mean(axis=(0, 1))
     assert means == pytest.approx(output.logits[0], abs=1e-4)
-    shares = probabilities(means, model.card.temperature)
+    shares = probabilities(look(model, decoded.pixels).logits[0], model.card.temperature)
     for prediction in reply.document["predictions"]:
         index = model.card.labels.index(prediction["label"])
         raw, values = output.class_maps[0, ..., index], grid(prediction["heatmap"])
