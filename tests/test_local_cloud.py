@@ -26,7 +26,7 @@ END_SECONDS = 10.0
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A local cloud that has said hello."""
+    """Provide a local cloud that has said hello."""
     with running(tmp_path_factory.mktemp("cloud")) as cloud:
         cloud.wait_for("Ctrl-C ends")
         yield cloud

@@ -42,7 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(*arguments: str, storage_url: str = "") -> subprocess.CompletedProcess[str]:
-    """The smoke test as it is called."""
+    """Return the smoke test as it is called."""
     environment = os.environ | ({"STORAGE_EMULATOR_HOST": storage_url} if storage_url else {})
     command = [sys.executable, "-m", "tests.smoke", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -87,7 +87,7 @@ def _block(
 def build_classifier(
     classes: int, dropout: float = 0.2, drop_connect: float = 0.0, frozen: bool = False
 ) -> keras.Model:
-    """The network from RGB pixels to logits.
+    """Return the network from RGB pixels to logits.
 
     The input `image` is [N, H, W, 3], float32, 0..255 (normalization is the first layer; H and W are free); the output
     `logits` is float32 [N, classes]. `dropout` and `drop_connect` (rates, 0..1) act in training only.

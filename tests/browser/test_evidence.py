@@ -18,7 +18,7 @@ from tests.support.tiny_model import tiny_model
 
 
 def brightness(picture: str) -> NDArray[np.int64]:
-    """How light each pixel of a heat map's picture is, 0..765."""
+    """Tell how light each pixel of a heat map's picture is, 0..765."""
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGBA"))
     light: NDArray[np.int64] = pixels[..., :3].sum(axis=2, dtype=np.int64)
     return light
@@ -71,7 +71,7 @@ def test_heatmap_covers_area_of_answer(page: Page, service: Service, rose: bytes
 
 @pytest.fixture(scope="module")
 def red_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A function with the tiny model, whose evidence for "red" is the red of the picture."""
+    """Provide a function with the tiny model, whose evidence for "red" is the red of the picture."""
     file = tmp_path_factory.mktemp("model") / "tiny.onnx"
     file.write_bytes(tiny_model())
     with serving(MODEL_PATH=str(file), TOP_K="3", REJECT_BELOW="0") as service:

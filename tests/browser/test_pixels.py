@@ -39,7 +39,7 @@ DRAW = """async (file) => {
 
 @pytest.fixture(scope="module")
 def canvas(browser: Browser) -> Iterator[Page]:
-    """An empty page that draws pictures."""
+    """Provide an empty page that draws pictures."""
     page = browser.new_page()
     yield page
     page.close()

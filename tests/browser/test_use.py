@@ -165,7 +165,7 @@ def test_it_works_by_keyboard_alone(page: Page, rose: bytes) -> None:
 
 
 def hostile(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with HTML in all of its texts."""
+    """Return the document with HTML in all of its texts."""
     for prediction in document["predictions"]:
         prediction.update(label=HOSTILE, name=HOSTILE, scientific_name=HOSTILE)
     document["species"] = hostile_species()
@@ -173,7 +173,7 @@ def hostile(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def hostile_species() -> dict[str, Any]:
-    """A species with HTML in all of its facts."""
+    """Return a species with HTML in all of its facts."""
     texts = dict.fromkeys(("label", "scientific_name", "rank", "family", "order", "inaturalist_taxon_id"), HOSTILE)
     return {**texts, "names": {"en": HOSTILE, "es": HOSTILE}}
 

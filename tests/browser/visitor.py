@@ -37,21 +37,21 @@ def hand_over(page: Page, event: str, *files: File) -> None:
 
 
 def verdict(page: Page) -> Locator:
-    """The answer's headline."""
+    """Return the answer's headline."""
     return page.locator("#verdict")
 
 
 def candidates(page: Page) -> Locator:
-    """The candidates, best first."""
+    """Return the candidates, best first."""
     return page.locator(".candidates button")
 
 
 def tabs(page: Page) -> Locator:
-    """The photos of this visit."""
+    """Return the photos of this visit."""
     return page.locator("#strip button")
 
 
 def heat(page: Page) -> str | None:
-    """The heat map's picture, None where none is shown."""
+    """Return the heat map's picture, None where none is shown."""
     found: str | None = page.evaluate("() => document.querySelector('.heat')?.toDataURL() ?? null")
     return found

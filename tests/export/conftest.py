@@ -23,7 +23,7 @@ def _draw(folder: Path, colour: tuple[int, int, int], number: int) -> None:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Three classes of coloured discs: 3 × 50 to train with (less the holdout), 3 × 4 to test."""
+    """Return three classes of coloured discs: 3 × 50 to train with (less the holdout), 3 × 4 to test."""
     root = tmp_path_factory.mktemp("discs")
     for number, (folder, colour) in enumerate(COLOURS.items()):
         for index in range(54):

@@ -45,13 +45,13 @@ def bucket(storage_server: EmulatedStorage) -> storage.Bucket:
 
 @pytest.fixture(scope="session")
 def instances(storage_server: EmulatedStorage) -> tuple[FlaskClient, WatchedStorage, FlaskClient]:
-    """Two instances of the upload function, the first of them watched."""
+    """Return two instances of the upload function, the first of them watched."""
     return *upload_function(), upload_function()[0]
 
 
 @pytest.fixture
 def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, FlaskClient]) -> Iterator[UploadCloud]:
-    """A bucket and two instances at work on it; the test fails when a hook is left."""
+    """Provide a bucket and two instances at work on it; the test fails when a hook is left."""
     instances[1].clear()
     yield UploadCloud(bucket, *instances)
     assert not instances[1].hooks
@@ -59,7 +59,7 @@ def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, 
 
 @pytest.fixture
 def versioned(cloud: UploadCloud) -> UploadCloud:
-    """The same with a bucket that keeps old generations."""
+    """Return the same with a bucket that keeps old generations."""
     bucket = storage.Client().bucket(f"versions-{uuid.uuid4().hex[:12]}")
     bucket.versioning_enabled = True
     bucket.create()
@@ -77,7 +77,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingPubSub]:
-    """A Pub/Sub that fails as told, and a shortened patience with it."""
+    """Provide a Pub/Sub that fails as told, and a shortened patience with it."""
     monkeypatch.setattr(topic, "_TIMEOUT", (0.5, 0.5))
     retry = topic._RETRY.with_delay(initial=0.02, maximum=0.1, multiplier=2.0).with_timeout(1.0)
     monkeypatch.setattr(topic, "_RETRY", retry)
@@ -88,7 +88,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingPubSub]:
 
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """What the function warns of, whether or not an entry point has set up its log."""
+    """Return what the function warns of, whether or not an entry point has set up its log."""
     monkeypatch.setattr(logging.getLogger("flowers"), "propagate", True)
     caplog.set_level(logging.WARNING, "flowers")
     return caplog

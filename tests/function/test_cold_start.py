@@ -40,7 +40,7 @@ def post_nonsense(url: str) -> None:
 def entries_of(
     folder: Path, target: str, ask: Callable[[str], None], log_level: str = "INFO"
 ) -> tuple[list[dict[str, Any]], float]:
-    """The log of a real server that is asked twice, and the milliseconds from its start to its first answer."""
+    """Return the log of a real server that is asked twice, and the milliseconds from its start to its first answer."""
     port = free_port()
     started = time.perf_counter()
     server = ServerProcess(framework(target, port), folder / "log", surroundings(LOG_LEVEL=log_level))
@@ -77,7 +77,7 @@ def test_error_entry_is_no_first_answer(tmp_path: Path) -> None:
 
 
 def record(**fields: Any) -> logging.LogRecord:
-    """An entry with `fields`."""
+    """Return an entry with `fields`."""
     made = logging.makeLogRecord({"msg": "told"})
     made.fields = fields
     return made

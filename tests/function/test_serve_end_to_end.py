@@ -38,7 +38,7 @@ class Server(ServerProcess):
         super().__init__(["make", "serve", f"PORT={port}"], clone / f"server-{port}.log", environment, clone)
 
     def answers(self) -> bool:
-        """Whether the server is up, and healthy."""
+        """Tell whether the server is up, and healthy."""
         try:
             self.request("GET", "/health")
         except OSError:
@@ -46,7 +46,7 @@ class Server(ServerProcess):
         return True
 
     def request(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
-        """The checked answer; `body` is bytes, or an iterator of the chunks of a chunked transfer."""
+        """Return the checked answer; `body` is bytes, or an iterator of the chunks of a chunked transfer."""
         status, found, data = self._exchange(method, target, body, headers or {})
         document = json.loads(self._exchange("GET", "/openapi.json", None, {})[2])
         return Contract(document).check(method, target.partition("?")[0], status, found, data)
@@ -63,7 +63,7 @@ class Server(ServerProcess):
             connection.close()
 
     def converse(self, sent: bytes) -> bytes:
-        """All that comes back for `sent`, the last that this client says."""
+        """Return all that comes back for `sent`, the last that this client says."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -82,7 +82,7 @@ def serving(clone: Path, ready_seconds: float = READY_SECONDS, **settings: str) 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What git would hand to someone else: tracked files and new ones, but nothing that is ignored."""
+    """Return what git would hand to someone else: tracked files and new ones, but nothing that is ignored."""
     if not (ROOT / ".git").exists():
         pytest.skip("needs the git repository to tell which files are its own")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -97,7 +97,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(clone: Path) -> Iterator[Server]:
-    """The first start in the clone, which installs what it needs."""
+    """Provide the first start in the clone, which installs what it needs."""
     with serving(clone, ready_seconds=300) as server:
         yield server
 

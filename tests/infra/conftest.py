@@ -45,14 +45,14 @@ class Terraform:
         )
 
     def succeed(self, *arguments: str) -> str:
-        """The output of `terraform arguments…`, printed as well. Fails the test when terraform fails."""
+        """Return the output of `terraform arguments…`, printed as well. Fails the test when terraform fails."""
         done = self.run(*arguments)
         print(f"\n$ terraform {' '.join(arguments)}\n{done.stdout}")
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def plan(self, *arguments: str) -> dict[str, Any]:
-        """The plan, as `terraform show -json` describes it."""
+        """Return the plan, as `terraform show -json` describes it."""
         command = ("plan", "-no-color", "-input=false", "-lock=false", "-out=tested.tfplan", *arguments)
         planned = self.run(*command)
         assert planned.returncode == 0, planned.stdout
@@ -114,13 +114,13 @@ def _variables_of_the_example() -> str:
 
 @pytest.fixture(scope="session")
 def default_plan(terraform: Terraform) -> dict[str, Any]:
-    """The plan with nothing but the project and the region given."""
+    """Return the plan with nothing but the project and the region given."""
     return terraform.plan("-var=project_id=my-project", "-var=region=europe-west1")
 
 
 @pytest.fixture(scope="session")
 def full_plan(terraform: Terraform) -> dict[str, Any]:
-    """The plan with all that terraform.tfvars.example shows, which is every variable."""
+    """Return the plan with all that terraform.tfvars.example shows, which is every variable."""
     (terraform.folder / "full.tfvars").write_text(_variables_of_the_example(), encoding="utf-8")
     return terraform.plan("-var-file=full.tfvars")
 

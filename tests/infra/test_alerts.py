@@ -144,7 +144,7 @@ SITUATIONS: dict[str, tuple[dict[str, str], set[str]]] = {
 
 @pytest.fixture(scope="session")
 def rules(full_plan: dict[str, Any], planned: Planned) -> list[dict[str, str]]:
-    """The alerts as Prometheus' rules."""
+    """Return the alerts as Prometheus' rules."""
     found = []
     for name, policy in planned(full_plan, "google_monitoring_alert_policy").items():
         condition = policy["conditions"][0]["condition_prometheus_query_language"][0]

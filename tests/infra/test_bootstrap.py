@@ -23,7 +23,7 @@ esac
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """What `make bootstrap` works on, and a `gcloud` beside it."""
+    """Return what `make bootstrap` works on, and a `gcloud` beside it."""
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=LEFTOVERS)
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "bin").mkdir()

@@ -43,7 +43,7 @@ def compiled_again(function: Path, build_environment: dict[str, str]) -> tuple[i
 
 @pytest.fixture
 def build_environment(default_plan: dict[str, Any], planned: Planned) -> dict[str, str]:
-    """The build environment that is deployed, which is the same for both functions."""
+    """Return the build environment that is deployed, which is the same for both functions."""
     functions = planned(default_plan, "google_cloudfunctions2_function").values()
     environments = [function["build_config"][0]["environment_variables"] for function in functions]
     assert environments[0] == environments[1]

@@ -58,7 +58,7 @@ def test_a_mistake_is_found(right: str, wrong: str, tmp_path: Path) -> None:
 
 
 def before(step: str) -> set[str]:
-    """The steps that a step waits for, and all that those wait for."""
+    """Return the steps that a step waits for, and all that those wait for."""
     direct = set(STEPS[step].get("waitFor", []))
     return direct.union(*(before(name) for name in direct))
 
@@ -155,7 +155,7 @@ printf '%s\\n' "$@" > "$(dirname "$0")/asked"
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """What `make backfill-image` works on, and a `gcloud` beside it that only listens."""
+    """Return what `make backfill-image` works on, and a `gcloud` beside it that only listens."""
     for name in ("function", "infra"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFTOVERS)
     shutil.copy(ROOT / "Makefile", tmp_path)
@@ -180,7 +180,7 @@ def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def built_tag(repository: Path) -> str:
-    """The tag that the next plan finds after the containers were built."""
+    """Return the tag that the next plan finds after the containers were built."""
     done = make(repository, "backfill-image", "PROJECT=my-project", "REGION=europe-west1")
     assert done.returncode == 0, done.stderr
     written = (repository / "infra" / "backfill.auto.tfvars").read_text()

@@ -11,7 +11,7 @@ TERRAFORM = "".join(file.read_text(encoding="utf-8") for file in INFRA.glob("*.t
 
 
 def rows(header: str) -> list[list[str]]:
-    """The cells of the table whose header line begins with `header`."""
+    """Return the cells of the table whose header line begins with `header`."""
     table = re.search(rf"^ *\| {re.escape(header)}.*\n *\|[ |-]+\n((?: *\|.*\n)+)", TEXT, re.MULTILINE)
     assert table, header
     return [[cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in table[1].splitlines()]

@@ -21,7 +21,7 @@ HTTP_ONLY = {"heatmap", "heatmap_absent"}
 
 
 def _column(name: str, hint: Any) -> dict[str, Any]:
-    """The column that holds a field of a document."""
+    """Return the column that holds a field of a document."""
     if hint == dict[str, str]:
         return {"name": name, "type": "RECORD", "fields": [{"name": key, "type": "STRING"} for key in LANGUAGES]}
     if get_origin(hint) in (UnionType, Union):

@@ -25,7 +25,7 @@ class Run(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of the summary by name; those of species have their label."""
+        """Return the numbers of the summary by name; those of species have their label."""
         rows = [
             line for line in self.out.splitlines() if line[38:49].strip(" ,0123456789") == "" and line[38:49].strip()
         ]
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of the program, with the emulated bucket where there is one."""
+    """Return the environment of the program, with the emulated bucket where there is one."""
     emulator = {name: os.environ[name] for name in ("STORAGE_EMULATOR_HOST",) if name in os.environ}
     return surroundings(PYTHONPATH=str(MAIN.parent), **emulator | variables)
 

@@ -21,7 +21,7 @@ def draw_flower(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def encode(image: Image.Image, format: str, **options: Any) -> bytes:
-    """The image's file bytes in `format`, a name that Pillow (or pillow-heif) can save."""
+    """Return the image's file bytes in `format`, a name that Pillow (or pillow-heif) can save."""
     if format == "HEIF":
         import pillow_heif
 

@@ -61,7 +61,7 @@ class EmulatedStorage:
 
     @property
     def pid(self) -> int:
-        """The server's process."""
+        """Return the server's process."""
         return self._process.pid
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class EmulatedStorage:
 
 
 def description(blob: storage.Blob) -> dict[str, Any]:
-    """The object as an event's data describe it: the resource of the JSON API, its numbers as texts."""
+    """Return the object as an event's data describe it: the resource of the JSON API, its numbers as texts."""
     return {
         "kind": "storage#object",
         "id": f"{blob.bucket.name}/{blob.name}/{blob.generation}",
@@ -88,7 +88,7 @@ def description(blob: storage.Blob) -> dict[str, Any]:
 
 
 def attributes(bucket: str, name: str) -> dict[str, str]:
-    """The context attributes of a new event about an object."""
+    """Return the context attributes of a new event about an object."""
     return {
         "specversion": "1.0",
         "id": uuid.uuid4().hex,
@@ -108,7 +108,7 @@ def binary_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 
 def structured_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-    """The same with the attributes in the body."""
+    """Return the same with the attributes in the body."""
     event = {**attributes(data["bucket"], data["name"]), "datacontenttype": "application/json", "data": data}
     return {"Content-Type": "application/cloudevents+json"}, json.dumps(event).encode()
 

@@ -72,7 +72,7 @@ class FailingPubSub:
         self._messages[topic] = []
 
     def published(self, topic: str) -> list[Message]:
-        """All messages so far."""
+        """Return all messages so far."""
         with self._lock:
             return list(self._messages[topic])
 
@@ -91,7 +91,7 @@ class FailingPubSub:
             self.on_publish = lambda _: None
 
     def take_fault(self) -> Fault | None:
-        """The fault that this call meets."""
+        """Return the fault that this call meets."""
         with self._lock:
             self.calls += 1
             return self._lasting or (self._faults.pop(0) if self._faults else None)

@@ -104,13 +104,13 @@ class FaultProxy:
         self._jitter = (self._jitter[0], seconds)
 
     def written(self, image: str) -> list[Write]:
-        """The writes of an image's result in the order in which the server performed them."""
+        """Return the writes of an image's result in the order in which the server performed them."""
         with self._lock:
             found = [write for write in self._writes if write.name == image + ".json"]
         return sorted(found, key=lambda write: write.generation)
 
     def take(self, name: str, call: Call) -> Fault | None:
-        """The fault that this call meets."""
+        """Return the fault that this call meets."""
         image = name.removesuffix(".json")
         with self._lock:
             self.counts[call] += 1
@@ -145,7 +145,7 @@ class FaultProxy:
         released.set()
 
     def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> _Answer:
-        """What the server answers."""
+        """Return what the server answers."""
         connection = http.client.HTTPConnection(self._upstream, timeout=30)
         try:
             connection.request(method, path, body or None, headers)

@@ -36,7 +36,7 @@ _sizes = count(64)
 
 
 def new_photo() -> bytes:
-    """A photo that none before was like."""
+    """Return a photo that none before was like."""
     return encode(draw_flower(next(_sizes), 48), "PNG")
 
 
@@ -60,24 +60,24 @@ def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "ima
 
 
 def generation_of(bucket: storage.Bucket, name: str) -> str:
-    """An object's generation, as documents quote it."""
+    """Return an object's generation, as documents quote it."""
     return str(bucket.get_blob(name).generation)
 
 
 def ask_for(client: FlaskClient, uri: str, query: str = "") -> Reply:
-    """The checked answer to the address of an image."""
+    """Return the checked answer to the address of an image."""
     return post(client, json.dumps({"image": {"gcs_uri": uri}}).encode(), "application/json", query)
 
 
 def path_of(document: dict[str, Any]) -> str:
-    """Where the contract has the photo of a result."""
+    """Tell where the contract has the photo of a result."""
     day = document["classified_at"][:10].replace("-", "/")
     image = document["image"]
     return f"{day}/{image['sha256']}{KINDS[image['format']][0]}"
 
 
 def with_results(*documents: dict[str, Any]) -> set[str]:
-    """The names of the photos of some results, and of those results."""
+    """Return the names of the photos of some results, and of those results."""
     return {name for document in documents for name in (path_of(document), f"{path_of(document)}.json")}
 
 
@@ -90,7 +90,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def kept(bucket: storage.Bucket) -> set[str]:
-    """The names of all that the bucket holds."""
+    """Return the names of all that the bucket holds."""
     return {blob.name for blob in bucket.list_blobs()}
 
 
@@ -116,7 +116,7 @@ class HeldStorage(Storage):
 
 @contextmanager
 def held_storage() -> Iterator[HeldStorage]:
-    """A storage that stands still while the block runs, unless it is let go earlier."""
+    """Yield a storage that stands still while the block runs, unless it is let go earlier."""
     held = HeldStorage()
     try:
         yield held
@@ -125,7 +125,7 @@ def held_storage() -> Iterator[HeldStorage]:
 
 
 def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
-    """The status of the server's answer; 0 while nothing answers."""
+    """Return the status of the server's answer; 0 while nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body)

@@ -34,7 +34,7 @@ class Reply(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The reason of an error document, "" for any other."""
+        """Return the reason of an error document, "" for any other."""
         reason: str = self.document.get("error", {}).get("reason", "") if self.document else ""
         return reason
 
@@ -46,7 +46,7 @@ class Contract:
         self.document = document
 
     def resolve(self, part: dict[str, Any]) -> dict[str, Any]:
-        """The part of the document that `part` refers to, or `part` itself."""
+        """Return the part of the document that `part` refers to, or `part` itself."""
         while "$ref" in part:
             target: dict[str, Any] = self.document
             for key in part["$ref"].removeprefix("#/").split("/"):
@@ -121,19 +121,19 @@ def check_meaning(document: dict[str, Any], status: int | None = None) -> None:
 
 @cache
 def contract_of(client: FlaskClient) -> Contract:
-    """The contract as `client`'s function serves it."""
+    """Return the contract as `client`'s function serves it."""
     return Contract(client.get("/openapi.json").get_json())
 
 
 def ask(client: FlaskClient, method: str, target: str, body: bytes | None = None, **options: Any) -> Reply:
-    """The checked answer of `client`; `options` are those of werkzeug's `EnvironBuilder`."""
+    """Return the checked answer of `client`; `options` are those of werkzeug's `EnvironBuilder`."""
     response = client.open(target, method=method, data=body, **options)
     path = target.partition("?")[0]
     return contract_of(client).check(method, path, response.status_code, response.headers.items(), response.get_data())
 
 
 def post(client: FlaskClient, body: bytes, content_type: str | None = None, query: str = "") -> Reply:
-    """The checked answer to an image, an envelope or anything else sent to `/`."""
+    """Return the checked answer to an image, an envelope or anything else sent to `/`."""
     return ask(client, "POST", f"/?{query}" if query else "/", body, content_type=content_type)
 
 
@@ -145,18 +145,18 @@ def post_unannounced(client: FlaskClient, body: bytes, content_type: str | None 
 
 
 def no_storage() -> Storage:
-    """The storage of a function that has none to ask."""
+    """Return the storage of a function that has none to ask."""
     raise AssertionError("this request is nothing for Cloud Storage")
 
 
 def client_with(**changes: Any) -> FlaskClient:
-    """A client of the function with `changes` of the default settings, in a server that passes on everything."""
+    """Return a client of the function with `changes` of the default settings, in a server that passes on everything."""
     settings = Settings(**changes)
     return client_of(HttpFunction(Classifier(settings), settings, Cloud(no_storage)))
 
 
 def client_of(function: HttpFunction) -> FlaskClient:
-    """A client of `function` in a server that passes on every path and method."""
+    """Return a client of `function` in a server that passes on every path and method."""
     app = Flask("wrapped", root_path=str(ROOT))
 
     @app.before_request
@@ -168,19 +168,19 @@ def client_of(function: HttpFunction) -> FlaskClient:
 
 
 def json_request(content: bytes | str) -> bytes:
-    """The JSON envelope of an image's bytes, or of text that stands in for their base64."""
+    """Return the JSON envelope of an image's bytes, or of text that stands in for their base64."""
     text = content if isinstance(content, str) else base64.b64encode(content).decode()
     return json.dumps({"image": {"content": text}}).encode()
 
 
 def part(content: bytes, name: str = "image", filename: str | None = "photo.jpg") -> bytes:
-    """A multipart part; a plain field without `filename`."""
+    """Return a multipart part; a plain field without `filename`."""
     file = f'; filename="{filename}"\r\nContent-Type: image/jpeg' if filename else ""
     return f'Content-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content
 
 
 def multipart(*parts: bytes) -> tuple[bytes, str]:
-    """The body of a form and its content type (RFC 7578)."""
+    """Return the body of a form and its content type (RFC 7578)."""
     delimiter = f"--{_BOUNDARY}".encode()
     body = b"".join(delimiter + b"\r\n" + part + b"\r\n" for part in parts) + delimiter + b"--\r\n"
     return body, f"multipart/form-data; boundary={_BOUNDARY}"

@@ -14,6 +14,6 @@ def wait_for(warnings: pytest.LogCaptureFixture, count: int) -> None:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
-    """The fields of a log entry."""
+    """Return the fields of a log entry."""
     fields: dict[str, str] = record.__dict__["fields"]
     return fields

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def pattern(size: int = 224) -> NDArray[np.float32]:
-    """A picture without a file: coloured waves and a disc, float32 [1, size, size, 3], whole numbers 0..255."""
+    """Return a picture without a file: coloured waves and a disc, float32 [1, size, size, 3], whole numbers 0..255."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     waves = np.stack([np.sin(9 * x + 2 * y), np.cos(7 * y), np.sin(12 * x * y)], axis=-1) * 90 + 128
     waves[(x - 0.55) ** 2 + (y - 0.4) ** 2 < 0.05] = (230, 180, 40)

@@ -24,7 +24,7 @@ SIZE = 224
 
 
 def build(library: Any, classes: int, size: int = SIZE, filters: int = 16, width: int = 512) -> Any:
-    """The untrained network in `library`: `keras` (3) or `tf_keras` (Keras 2)."""
+    """Return the untrained network in `library`: `keras` (3) or `tf_keras` (Keras 2)."""
     layers = library.layers
     network = library.Sequential([layers.InputLayer((size, size, 3))])
     for block in range(4):
@@ -39,7 +39,7 @@ def build(library: Any, classes: int, size: int = SIZE, filters: int = 16, width
 
 
 def class_folders(data: Path, folder: Path) -> Path:
-    """A folder of links to the photographs of the 18 classes, called by their ids, and `labels.json` beside."""
+    """Return a folder of links to the photographs of the 18 classes, called by their ids, and `labels.json` beside."""
     names = json.loads((data / "classes.json").read_text(encoding="utf-8"))
     for part in ("train", "valid"):
         (folder / "photos" / part).mkdir(parents=True, exist_ok=True)

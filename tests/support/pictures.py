@@ -39,7 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def draw_picture(width: int = 160, height: int = 120) -> Image.Image:
-    """The drawn flower with three unlike corners, so that no turned or mirrored one looks the same."""
+    """Return the drawn flower with three unlike corners, so that no turned or mirrored one looks the same."""
     picture = draw_flower(width, height)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, width // 4, height // 4), (250, 250, 250))
@@ -49,12 +49,12 @@ def draw_picture(width: int = 160, height: int = 120) -> Image.Image:
 
 
 def sample(format: str, picture: Image.Image | None = None) -> bytes:
-    """A usual file of `format`."""
+    """Return a usual file of `format`."""
     return encode(picture or draw_picture(), format, **OPTIONS[format])
 
 
 def oriented(picture: Image.Image, format: str, orientation: int) -> bytes:
-    """A file that shows `picture` once it is turned upright as its EXIF orientation says."""
+    """Return a file that shows `picture` once it is turned upright as its EXIF orientation says."""
     turn = STORED[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -63,36 +63,36 @@ def oriented(picture: Image.Image, format: str, orientation: int) -> bytes:
 
 
 def distance(pixels: Pixels, expected: Image.Image) -> float:
-    """The mean difference of a pixel's value, 0..255."""
+    """Return the mean difference of a pixel's value, 0..255."""
     return float(np.abs(pixels.astype(float) - np.asarray(expected.convert("RGB"))).mean())
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk with its length and checksum."""
+    """Return a chunk with its length and checksum."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png_file(width: int, height: int, depth: int, colour: int, rows: bytes, interlaced: bool = False) -> bytes:
-    """A PNG file of unfiltered `rows`, each with its filter byte."""
+    """Return a PNG file of unfiltered `rows`, each with its filter byte."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(rows, 9)) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 def png_rows(pixels: NDArray[Any]) -> bytes:
-    """The rows of `pixels`, big-endian, each with the filter byte for none."""
+    """Return the rows of `pixels`, big-endian, each with the filter byte for none."""
     return b"".join(b"\0" + row.tobytes() for row in pixels.astype(pixels.dtype.newbyteorder(">")))
 
 
 def interlaced_png(pixels: Pixels) -> bytes:
-    """An RGB PNG in the seven passes of Adam7."""
+    """Return an RGB PNG in the seven passes of Adam7."""
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
     rows = b"".join(png_rows(pixels[y::high, x::wide]) for x, y, wide, high in passes)
     return png_file(pixels.shape[1], pixels.shape[0], 8, 2, rows, interlaced=True)
 
 
 def tiff_file(tags: dict[int, tuple[int, ...]], data: bytes) -> bytes:
-    """A little-endian TIFF file of LONG `tags`; the offset in the tag 273 or 324 is set to where `data` lies."""
+    """Return a little-endian TIFF file of LONG `tags`; the offset in the tag 273 or 324 is set to where `data` lies."""
     extra = 8 + 2 + 12 * len(tags) + 4
     start = extra + sum(4 * len(values) for values in tags.values() if len(values) > 1)
     entries, tail = b"", b""
@@ -105,7 +105,7 @@ def tiff_file(tags: dict[int, tuple[int, ...]], data: bytes) -> bytes:
 
 
 def multi_scan_jpeg(width: int, height: int) -> bytes:
-    """A flat baseline JPEG with one scan a component: libjpeg holds all coefficients before it shows a row."""
+    """Return a flat baseline JPEG with one scan a component: libjpeg holds all coefficients before it shows a row."""
     header = encode(Image.new("RGB", (16, 16), "green"), "JPEG", subsampling=0)
     header = claim_size("JPEG", header[: header.index(b"\xff\xda")], width, height)
     blocks = -(-width // 8) * -(-height // 8)
@@ -173,12 +173,12 @@ _CLAIMS: dict[str, Callable[[bytes, int, int], bytes]] = {
 
 
 def claim_size(format: str, data: bytes, width: int, height: int) -> bytes:
-    """The file with another size in its header."""
+    """Return the file with another size in its header."""
     return _CLAIMS[format](data, width, height)
 
 
 def whole(data: bytes) -> Image.Image:
-    """The file as Pillow decodes it, without any draft."""
+    """Return the file as Pillow decodes it, without any draft."""
     image = Image.open(io.BytesIO(data))
     image.load()
     return image

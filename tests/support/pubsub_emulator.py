@@ -24,7 +24,7 @@ class Message(NamedTuple):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document in it."""
+        """Return the document in it."""
         document: dict[str, Any] = json.loads(self.data)
         return document
 
@@ -38,7 +38,7 @@ class PubSub(Protocol):
         """Make a topic, by its full name."""
 
     def published(self, topic: str) -> list[Message]:
-        """All messages so far."""
+        """Return all messages so far."""
 
 
 class Emulator:
@@ -50,7 +50,7 @@ class Emulator:
 
     @staticmethod
     def program() -> Path | None:
-        """Where it is installed, if it is."""
+        """Tell where it is installed, if it is."""
         gcloud = shutil.which("gcloud")
         if not gcloud or not shutil.which("java"):
             return None
@@ -77,7 +77,7 @@ class Emulator:
         self._call("PUT", _subscription(topic), {"topic": topic})
 
     def published(self, topic: str) -> list[Message]:
-        """All messages so far."""
+        """Return all messages so far."""
         question = {"maxMessages": 100, "returnImmediately": True}
         while batch := self._call("POST", f"{_subscription(topic)}:pull", question):
             found = batch["receivedMessages"]
@@ -99,5 +99,5 @@ def _subscription(topic: str) -> str:
 
 
 def read_message(message: dict[str, Any]) -> Message:
-    """A message as it goes over the wire."""
+    """Return a message as it goes over the wire."""
     return Message(base64.b64decode(message["data"]), message.get("attributes", {}))

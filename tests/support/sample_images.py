@@ -19,7 +19,7 @@ GREY16 = GREY.astype(np.uint16) * 256 + (255 - GREY)
 
 
 def other_format(name: str) -> bytes:
-    """A file of a format that Pillow knows and the contract does not."""
+    """Return a file of a format that Pillow knows and the contract does not."""
     return encode(draw_picture(64, 64).convert("RGB"), name)
 
 

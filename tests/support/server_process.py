@@ -17,18 +17,18 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 def surroundings(**variables: str) -> dict[str, str]:
-    """The environment of a program that no setting of this shell is to reach, and `variables`."""
+    """Return the environment of a program that no setting of this shell is to reach, and `variables`."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | variables
 
 
 def framework(target: str, port: int, source: Path = MAIN) -> list[str]:
-    """The command that serves the function `target` on this machine alone."""
+    """Return the command that serves the function `target` on this machine alone."""
     program = Path(sys.executable).with_name("functions-framework")
     return [str(program), "--source", str(source), "--target", target, "--host", "127.0.0.1", "--port", str(port)]
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of `url` is answered with 200."""
+    """Tell whether a GET of `url` is answered with 200."""
     try:
         urllib.request.urlopen(url, timeout=1).close()
     except OSError:
@@ -37,7 +37,7 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 
 def processor_seconds(processes: Sequence[int]) -> float:
-    """What processes have used so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
+    """Return what processes have used so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
     stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
@@ -71,7 +71,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """All that was written so far."""
+        """Return all that was written so far."""
         return self._log.read_text()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
@@ -83,7 +83,7 @@ class ServerProcess:
             time.sleep(0.05)
 
     def processes(self) -> list[int]:
-        """The processes of the session that are alive."""
+        """Return the processes of the session that are alive."""
         command = ["ps", "-eo", "pid=,sid=,stat="]
         rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         session = str(self.process.pid)

@@ -60,7 +60,7 @@ def tiny_model(
     size: Sequence[int | str] = (8, 6),
     with_maps: bool = True,
 ) -> bytes:
-    """The file of a model whose class maps are the image's channels, and whose logits are their means."""
+    """Return the file of a model whose class maps are the image's channels, and whose logits are their means."""
     maps = "class_maps"
     nodes = [
         _node("Cast", [image], maps, _integer("to", FLOAT)),

@@ -79,6 +79,6 @@ class UploadCloud(NamedTuple):
 
 
 def with_tiny_model(folder: Path) -> FlaskClient:
-    """An instance with another model, of another version."""
+    """Return an instance with another model, of another version."""
     (folder / "tiny.onnx").write_bytes(tiny_model())
     return upload_function(MODEL_PATH=str(folder / "tiny.onnx"), TOP_K="3")[0]

@@ -35,7 +35,7 @@ class UploadServer(ServerProcess):
         super().__init__(framework("classify_upload", port, source), folder / f"server-{port}.log", environment)
 
     def answers(self) -> bool:
-        """Whether the server is up."""
+        """Tell whether the server is up."""
         try:
             urllib.request.urlopen(self.url, timeout=5).close()
         except urllib.error.HTTPError as error:  # it takes no GET, but says so
@@ -46,7 +46,7 @@ class UploadServer(ServerProcess):
         return True
 
     def worker(self) -> int:
-        """The process that serves; the other is gunicorn's master."""
+        """Return the process that serves; the other is gunicorn's master."""
         (worker,) = [process for process in self.processes() if process != self.process.pid]
         return worker
 
@@ -74,7 +74,7 @@ class UploadServer(ServerProcess):
 
 @contextmanager
 def serving(folder: Path, storage_url: str, source: Path = MAIN, **settings: str) -> Iterator[UploadServer]:
-    """A server that is ready, and that leaves no process behind."""
+    """Yield a server that is ready, and that leaves no process behind."""
     server = UploadServer(folder, storage_url, source, **settings)
     try:
         server.wait_until(server.answers, READY_SECONDS)
@@ -84,12 +84,12 @@ def serving(folder: Path, storage_url: str, source: Path = MAIN, **settings: str
 
 
 def acknowledged(status: int) -> bool:
-    """Whether Eventarc takes the event as done."""
+    """Tell whether Eventarc takes the event as done."""
     return 200 <= status < 300
 
 
 def photo(number: int, width: int = 160) -> bytes:
-    """A JPEG file like no other number's, 4:3."""
+    """Return a JPEG file like no other number's, 4:3."""
     return encode(_drawn(width), "JPEG", quality=95, comment=f"photo {number}")
 
 

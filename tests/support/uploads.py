@@ -32,7 +32,7 @@ def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "ima
 
 
 def event_data(bucket: str = "no-such-bucket", name: str = "rose.jpg", **changes: Any) -> dict[str, Any]:
-    """The data of an event about an object that exists nowhere."""
+    """Return the data of an event about an object that exists nowhere."""
     return {
         "kind": "storage#object",
         "bucket": bucket,
@@ -71,25 +71,25 @@ def log_lines() -> Iterator[list[dict[str, Any]]]:
 
 
 def the_line(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """The only line of the log."""
+    """Return the only line of the log."""
     (line,) = lines
     return line
 
 
 def names(bucket: storage.Bucket) -> list[str]:
-    """The names of all objects."""
+    """Return the names of all objects."""
     return sorted(blob.name for blob in bucket.list_blobs())
 
 
 def result_blob(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> storage.Blob:
-    """The result object of an image, its facts read; fails where there is none."""
+    """Return the result object of an image, its facts read; fails where there is none."""
     found = (bucket or blob.bucket).get_blob(blob.name + suffix)
     assert found is not None, f"{blob.name} has no result"
     return found
 
 
 def result_of(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> dict[str, Any]:
-    """The document beside this generation of an image; fails unless object and document are by the contract."""
+    """Return the document beside this generation of an image; fails unless object and document are by the contract."""
     found = result_blob(blob, bucket, suffix)
     data: bytes = found.download_as_bytes()
     assert data.endswith(b"}\n")
@@ -112,7 +112,7 @@ def result_of(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: 
 
 
 def event_of(client: FlaskClient, blob: storage.Blob, status: int = 200) -> str:
-    """What the log calls the outcome of the blob's event, which is answered with `status`."""
+    """Return what the log calls the outcome of the blob's event, which is answered with `status`."""
     with log_lines() as lines:
         assert deliver(client, blob) == status
     line = lines[-1]  # those before are of what happened meanwhile

@@ -22,7 +22,7 @@ class InputRule(NamedTuple):
     fraction: float = 1.0
 
     def box(self, width: int, height: int, target: tuple[int, int]) -> Box:
-        """The part of a `width` × `height` image that fills `target` (width, height)."""
+        """Return the part of a `width` × `height` image that fills `target` (width, height)."""
         if self.mode == "stretch":
             return 0, 0, width, height
         scale = min(width / target[0], height / target[1]) * self.fraction

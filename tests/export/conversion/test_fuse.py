@@ -31,7 +31,7 @@ def network(*steps: tuple[str, float | list[float]]) -> onnx.ModelProto:
 
 
 def answer(model: onnx.ModelProto) -> NDArray[np.float32]:
-    """What the network makes of every pixel value."""
+    """Return what the network makes of every pixel value."""
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     found: NDArray[np.float32] = session.run(["out"], {"image": PIXELS})[0]
     return found

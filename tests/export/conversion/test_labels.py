@@ -10,7 +10,7 @@ from export.errors import ExportError
 
 
 def file_of(folder: Path, text: str, name: str = "labels.json") -> Path:
-    """A label file of this text."""
+    """Return a label file of this text."""
     file = folder / name
     file.write_text(text, encoding="utf-8")
     return file

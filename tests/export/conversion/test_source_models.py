@@ -36,7 +36,7 @@ MLMODEL = {
 
 
 def mlflow_folder(folder: Path, flavour: str, keras_file: Path) -> Path:
-    """An MLflow model of a Keras file."""
+    """Return an MLflow model of a Keras file."""
     (folder / "data").mkdir(parents=True)
     (folder / "MLmodel").write_text(MLMODEL[flavour])
     shutil.copy(keras_file, folder / "data" / "model.keras")
@@ -181,7 +181,7 @@ CASES: dict[str, Case] = {
 
 
 def inputs_of(pixels: NDArray[np.uint8], scale: Scale, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The pixels as a user of the network would prepare them."""
+    """Return the pixels as a user of the network would prepare them."""
     images: Any = pixels.astype(np.float32)
     if scale == "imagenet":
         images = keras.applications.imagenet_utils.preprocess_input(images, mode="torch")
@@ -285,14 +285,14 @@ def test_a_custom_layer_is_named_with_the_way_out_and_the_way_out_works(tmp_path
 
 
 def two_inputs() -> Any:
-    """A network of an image and of numbers."""
+    """Return a network of an image and of numbers."""
     image, numbers = keras.Input((8, 8, 3)), keras.Input((4,))
     joined = layers.Concatenate()([layers.Flatten()(image), numbers])
     return keras.Model([image, numbers], layers.Dense(2)(joined))
 
 
 def two_outputs() -> Any:
-    """A network of two answers."""
+    """Return a network of two answers."""
     image = keras.Input((8, 8, 3))
     flat = layers.Flatten()(image)
     return keras.Model(image, [layers.Dense(2)(flat), layers.Dense(3)(flat)])

@@ -23,7 +23,7 @@ IN_HAND = 2 * 10
 
 
 def started(pattern: str, log: Path, **variables: str) -> ServerProcess:
-    """The program at work with two workers."""
+    """Return the program at work with two workers."""
     command = [*PROGRAM, "--input", pattern, *WORKERS]
     return ServerProcess(command, log, environment(**variables))
 

@@ -17,12 +17,12 @@ PHOTOS = ["rose.jpg", "señora 🌷.jpg", "trip/2025/lily", "trip/rose (1).JPG"]
 
 
 def tree(folder: Path) -> list[str]:
-    """The names of all files, hidden ones too."""
+    """Return the names of all files, hidden ones too."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def document_of(image: Path) -> dict[str, Any]:
-    """The document beside a photo; fails unless it is by the contract and of this file as it is now."""
+    """Return the document beside a photo; fails unless it is by the contract and of this file as it is now."""
     data = image.with_name(image.name + ".json").read_bytes()
     assert data.count(b"\n") == 1
     document: dict[str, Any] = json.loads(data)

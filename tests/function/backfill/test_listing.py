@@ -15,7 +15,7 @@ def result_address(address: ObjectAddress) -> ObjectAddress:
 
 
 def paired(names: Sequence[str]) -> dict[str, str | None]:
-    """Each image's name with that of its result."""
+    """Return each image's name with that of its result."""
     objects = [StoredObject(ObjectAddress("garden", name), 1, 1) for name in sorted(names)]
     pairs = list(pair(objects, lambda stored: not stored.address.name.endswith(".json"), result_address))
     found = {image.address.name: existing.address.name if existing else None for image, existing in pairs}

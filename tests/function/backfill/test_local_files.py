@@ -15,7 +15,7 @@ VERSION = "1.0.0"
 
 
 def files(folder: Path) -> LocalFiles:
-    """The store."""
+    """Return the store."""
     return LocalFiles(folder, ".json", VERSION)
 
 

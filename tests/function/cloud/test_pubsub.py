@@ -29,14 +29,14 @@ def pubsub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def new_topic(pubsub: PubSub, ending: str = "") -> str:
-    """A topic that there is."""
+    """Return a topic that there is."""
     name = f"projects/my-project/topics/results-{next(_numbers)}{ending}"
     pubsub.create(name)
     return name
 
 
 def refusal(name: str) -> UnavailableError:
-    """The error with which a message is not published."""
+    """Return the error with which a message is not published."""
     with pytest.raises(UnavailableError) as caught:
         Topic(name).publish(LINE, MARKS)
     assert name in caught.value.message

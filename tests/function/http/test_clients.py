@@ -40,7 +40,7 @@ BASE64 = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the function in a server of its own."""
+    """Provide the address of the function in a server of its own."""
     port = free_port()
     process = ServerProcess(framework("classify_http", port), tmp_path_factory.mktemp("log") / "log", surroundings())
     try:
@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo in a file."""
+    """Return a photo in a file."""
     path = tmp_path / "rose.png"
     path.write_bytes(PHOTO)
     return path

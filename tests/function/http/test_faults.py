@@ -20,7 +20,7 @@ def assert_refused(reply: Reply, status: int, reason: str) -> None:
 
 
 def post_json(client: FlaskClient, body: object) -> Reply:
-    """The answer to `body`: JSON as bytes, or what is to become JSON."""
+    """Return the answer to `body`: JSON as bytes, or what is to become JSON."""
     return post(client, body if isinstance(body, bytes) else json.dumps(body).encode(), "application/json")
 
 

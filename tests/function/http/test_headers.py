@@ -134,7 +134,7 @@ def test_request_that_the_server_cannot_read_gets_a_document(
 
 @pytest.fixture(scope="module")
 def server_port(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The port of the function in a server of its own."""
+    """Provide the port of the function in a server of its own."""
     port = free_port()
     server = ServerProcess(framework("classify_http", port), tmp_path_factory.mktemp("server") / "log", surroundings())
     try:

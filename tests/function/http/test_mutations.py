@@ -62,7 +62,7 @@ def edited(data: bytes, edits: list[Edit]) -> bytes:
 
 
 def answered(client: FlaskClient, body: bytes, content_type: str | None = None, query: str = "") -> Reply:
-    """The checked answer, which came soon and blames nothing but the request."""
+    """Return the checked answer, which came soon and blames nothing but the request."""
     started = perf_counter()
     reply = post(client, body, content_type, query)
     assert perf_counter() - started < SECONDS

@@ -41,7 +41,7 @@ class Reader(HTMLParser):
 
 
 def page_of(client: FlaskClient) -> tuple[str, dict[str, str]]:
-    """The page's text, and its policy by directive."""
+    """Return the page's text, and its policy by directive."""
     response = client.get("/", headers={"Accept": BROWSER})
     policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
     return response.text, policy

@@ -81,7 +81,7 @@ class Server(ServerProcess):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that has answered once."""
+    """Provide a server that has answered once."""
     server = Server(tmp_path_factory.mktemp("limits"), THREADS="8")
     try:
         server.wait()

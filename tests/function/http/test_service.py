@@ -34,7 +34,7 @@ TRACE = "105445aa7843bc8bf206b12000100000"
 
 
 def members(value: Any, name: str) -> Iterator[Any]:
-    """All values of the members called `name`, at any depth."""
+    """Yield all values of the members called `name`, at any depth."""
     if isinstance(value, dict):
         if name in value:
             yield value[name]
@@ -164,7 +164,7 @@ def test_the_line_is_tied_to_the_trace_of_its_request(
 
 
 def overloaded() -> tuple[FlaskClient, PixelBudget]:
-    """A function whose pixels are all in use by others, and that waits but briefly for them."""
+    """Return a function whose pixels are all in use by others, and that waits but briefly for them."""
     settings = Settings()
     classifier = Classifier(settings)
     budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)

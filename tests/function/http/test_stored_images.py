@@ -25,7 +25,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def reading(bucket: str, make_storage: Callable[[], Storage] = Storage, **changes: int) -> FlaskClient:
-    """A client of a function that may read `bucket`."""
+    """Return a client of a function that may read `bucket`."""
     return client_of_storage(make_storage, allowed_buckets=(bucket,), **changes)
 
 
@@ -35,7 +35,7 @@ def assert_refused(reply: Reply, status: int, reason: str, uri: str, generation:
 
 
 def where(reply: Reply) -> tuple[str | None, str | None]:
-    """What the answer says of where the image lies: its address and its generation."""
+    """Return what the answer says of where the image lies: its address and its generation."""
     image = reply.document["image"]
     return image["uri"], image["generation"]
 

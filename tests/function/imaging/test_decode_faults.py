@@ -27,7 +27,7 @@ def try_decode(data: bytes, max_pixels: int = 100_000_000) -> Decoded:
 
 
 def refused(data: bytes, max_pixels: int = 100_000_000) -> InputError:
-    """The error that refuses the file; any other one fails the test."""
+    """Return the error that refuses the file; any other one fails the test."""
     with pytest.raises(InputError) as caught:
         try_decode(data, max_pixels)
     return caught.value

@@ -28,7 +28,7 @@ LOSSY = 4.5
 
 
 def shown(data: bytes, width: int = WIDTH, height: int = HEIGHT) -> Decoded:
-    """The whole picture, so that a target of its own size shows its very pixels."""
+    """Return the whole picture, so that a target of its own size shows its very pixels."""
     return decode(data, InputRule(height, width), 100_000_000, PixelBudget(50_000_000))
 
 

@@ -16,7 +16,7 @@ LOSSY = 4.5  # see test_any_turn_of_the_picture_would_be_noticed
 
 
 def seen(data: bytes, rule: InputRule) -> Decoded:
-    """What the model sees of the file."""
+    """Return what the model sees of the file."""
     return decode(data, rule, 100_000_000, PixelBudget(50_000_000))
 
 
@@ -97,7 +97,7 @@ def test_the_box_is_the_middle_part_of_the_targets_shape(
 
 
 def striped(lying: bool) -> bytes:
-    """A PNG file: a green square between two red ones."""
+    """Return a PNG file: a green square between two red ones."""
     picture = Image.new("RGB", (90, 30), "red")
     picture.paste("green", (30, 0, 60, 30))
     return sample("PNG", picture if lying else picture.transpose(Image.Transpose.ROTATE_90))
@@ -126,7 +126,7 @@ def test_pictures_of_extreme_shape_are_shown(mode: str, size: tuple[int, int], f
 
 @pytest.fixture(scope="module")
 def huge() -> Image.Image:
-    """A picture of 12 megapixels."""
+    """Return a picture of 12 megapixels."""
     return draw_picture(400, 300).resize((4000, 3000))
 
 

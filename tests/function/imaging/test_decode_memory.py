@@ -71,14 +71,14 @@ print(json.dumps(found))
 
 
 def single_tile_tiff(size: int, side: int) -> bytes:
-    """A white TIFF of `size` × `size` pixels, whose one tile is `side` × `side`."""
+    """Return a white TIFF of `size` × `size` pixels, whose one tile is `side` × `side`."""
     tile = zlib.compress(b"\xff" * (side * side), 9)
     tags = {256: size, 257: size, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 0, 325: len(tile)}
     return tiff_file({tag: (value,) for tag, value in tags.items()}, tile)
 
 
 def dotted_png(side: int) -> bytes:
-    """A black PNG of one bit a pixel."""
+    """Return a black PNG of one bit a pixel."""
     return png_file(side, side, 1, 0, bytes(side * (1 + -(-side // 8))))
 
 
@@ -120,7 +120,7 @@ HEIF = encode(Image.new("RGB", (2048, 2048), "green"), "HEIF")
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The outcome, memory and plugins of each file."""
+    """Return the outcome, memory and plugins of each file."""
     folder = tmp_path_factory.mktemp("bombs")
     for format in FORMATS:
         (folder / f"{format}.good").write_bytes(sample(format))

@@ -183,7 +183,7 @@ def test_pixels_are_released_after_a_file_that_cannot_be_decoded() -> None:
 
 
 def least_budget(data: bytes) -> int:
-    """The smallest budget that decodes the file."""
+    """Return the smallest budget that decodes the file."""
     low, high = 0, 2_000_000
     while high - low > 1:
         middle = (low + high) // 2

@@ -50,7 +50,7 @@ def centre_of_mass(heatmap: dict[str, Any]) -> tuple[float, float]:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> FlaskClient:
-    """The function with the tiny model, whose class maps are the colours of the 8 × 6 pixels that it sees."""
+    """Return the function with the tiny model, whose class maps are the colours of the 8 × 6 pixels that it sees."""
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny_model())
     return client_with(model_path=file, top_k=3)

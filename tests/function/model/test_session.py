@@ -224,7 +224,7 @@ os._exit(0)
 
 
 def exit_codes_of_children(leave: str) -> str:
-    """What the script above prints; "hangs" if it prints nothing in time."""
+    """Return what the script above prints; "hangs" if it prints nothing in time."""
     command = [sys.executable, "-c", FORK, str(BUNDLED_MODEL), leave]
     run = subprocess.Popen(command, cwd=ROOT / "function", stdout=subprocess.PIPE, start_new_session=True, text=True)
     try:

@@ -101,7 +101,7 @@ def test_archive_unavailable_warns_then_retries(
 
 @contextmanager
 def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]]:
-    """The function under functions-framework, as it is deployed, and its port."""
+    """Yield the function under functions-framework, as it is deployed, and its port."""
     port = free_port()
     environment = surroundings(ARCHIVE_BUCKET=archive_bucket, STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"])
     server = ServerProcess(framework("classify_http", port), log, environment)

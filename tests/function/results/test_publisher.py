@@ -32,25 +32,25 @@ TOPIC = "projects/my-project/topics/results"
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """The bundled model's."""
+    """Return the bundled model's."""
     return Classifier(Settings())
 
 
 @pytest.fixture
 def client(classifier: Classifier, failing: FailingPubSub) -> FlaskClient:
-    """A client of a function that publishes."""
+    """Return a client of a function that publishes."""
     return publishing(classifier, failing)
 
 
 def publishing(classifier: Classifier, pubsub: FailingPubSub, **settings: Any) -> FlaskClient:
-    """A client of a function with these settings that publishes to the one topic of a Pub/Sub."""
+    """Return a client of a function with these settings that publishes to the one topic of a Pub/Sub."""
     pubsub.create(TOPIC)
     topic = Topic(TOPIC)
     return client_of(HttpFunction(classifier, Settings(**settings), Cloud(open_topic=lambda: topic)))
 
 
 def settled(pubsub: FailingPubSub, count: int) -> list[dict[str, Any]]:
-    """The published documents, once there are so many."""
+    """Return the published documents, once there are so many."""
     until(lambda: len(pubsub.published(TOPIC)) >= count)
     return [message.document for message in pubsub.published(TOPIC)]
 

@@ -27,7 +27,7 @@ def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="module")
 def server(proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UploadServer]:
-    """A server that takes 50 events at once, as many instances together would."""
+    """Provide a server that takes 50 events at once, as many instances together would."""
     with serving(tmp_path_factory.mktemp("concurrency"), proxy.url, THREADS="50") as server:
         yield server
 

@@ -27,7 +27,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def background_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-    """The event as the first generation of Cloud Functions got it."""
+    """Return the event as the first generation of Cloud Functions got it."""
     context = {
         "eventId": "1",
         "timestamp": "2026-11-22T12:00:00.000Z",
@@ -147,7 +147,7 @@ def test_event_without_type_is_sniffed(cloud: UploadCloud, bucket: storage.Bucke
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The adapter as it is, but that it tries again for no longer than a moment."""
+    """Provide the adapter as it is, but that it tries again for no longer than a moment."""
     monkeypatch.setattr(flowers.cloud.storage, "_RETRY", flowers.cloud.storage._RETRY.with_timeout(0.3))
     yield
 

@@ -43,7 +43,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def garden(storage_server: EmulatedStorage) -> storage.Bucket:
-    """A bucket for all images of this module."""
+    """Return a bucket for all images of this module."""
     return storage.Client().create_bucket("garden-of-faults")
 
 

@@ -25,7 +25,7 @@ from tests.support.uploads import (
 
 
 def lasting(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without what differs by place and time."""
+    """Return the document without what differs by place and time."""
     image = {key: value for key, value in document["image"].items() if key not in ("uri", "generation")}
     lasting = {key: value for key, value in document.items() if key not in ("classified_at", "timing_ms")}
     if "error" in document:

@@ -62,7 +62,7 @@ def test_renamed_result_is_skipped_by_metadata(cloud: UploadCloud) -> None:
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """The bundled model."""
+    """Return the bundled model."""
     return Classifier(Settings())
 
 

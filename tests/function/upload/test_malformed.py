@@ -24,19 +24,19 @@ JSON = {"Content-Type": "application/json"}
 
 
 def event(data: Any, **changed: str) -> tuple[dict[str, str], bytes]:
-    """A binary event with whatever for data; changed attributes, "" for one left out."""
+    """Return a binary event with whatever for data; changed attributes, "" for one left out."""
     headers = CE | {f"ce-{name}": value for name, value in changed.items()}
     return {name: value for name, value in headers.items() if value} | JSON, json.dumps(data).encode()
 
 
 def structured(**changed: Any) -> tuple[dict[str, str], bytes]:
-    """A structured event with changed members."""
+    """Return a structured event with changed members."""
     members = {**attributes("garden", "rose.jpg"), "data": event_data(), **changed}
     return {"Content-Type": "application/cloudevents+json"}, json.dumps(members).encode()
 
 
 def without(name: str) -> dict[str, Any]:
-    """An event's data with a field missing."""
+    """Return an event's data with a field missing."""
     return {key: value for key, value in event_data().items() if key != name}
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.soak
 
 
 def resident_mib(process: int) -> float:
-    """The memory of a process that is in RAM, MiB."""
+    """Return the memory of a process that is in RAM, MiB."""
     status = Path(f"/proc/{process}/status").read_text()
     (kibibytes,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
     return int(kibibytes) / 1024

@@ -38,13 +38,13 @@ class Garden(NamedTuple):
 
     @property
     def published(self) -> list[Message]:
-        """All messages so far."""
+        """Return all messages so far."""
         return self.pubsub.published(TOPIC)
 
 
 @pytest.fixture
 def garden(cloud: UploadCloud, failing: FailingPubSub) -> Iterator[Garden]:
-    """A new bucket and Pub/Sub; the test fails when a hook is left."""
+    """Provide a new bucket and Pub/Sub; the test fails when a hook is left."""
     failing.create(TOPIC)
     instance, watched = upload_function(RESULT_TOPIC=TOPIC)
     yield Garden(cloud.bucket, instance, watched, cloud.other, failing)
@@ -52,7 +52,7 @@ def garden(cloud: UploadCloud, failing: FailingPubSub) -> Iterator[Garden]:
 
 
 def stored(image: storage.Blob) -> Message:
-    """The message that the result beside an image should be."""
+    """Return the message that the result beside an image should be."""
     found = result_blob(image)
     assert found.metadata
     return Message(found.download_as_bytes().removesuffix(b"\n"), found.metadata)
@@ -251,7 +251,7 @@ def test_kill_before_pubsub_answer_loses_nothing(
 
 
 def newest(messages: list[Message]) -> dict[str, dict[str, Any]]:
-    """The documents as README has readers keep them: by the image's address, of the newest generation."""
+    """Return the documents as README has readers keep them: by the image's address, of the newest generation."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for message in messages:
         groups[message.document["image"]["uri"]].append(message.document)
