@@ -38,7 +38,7 @@ def repository(tmp_path: Path) -> Path:
 def bootstrap(repository: Path, *arguments: str) -> str:
     """Return what `make bootstrap` prints for a project in europe-west1."""
     done = subprocess.run(
-        ["make", "bootstrap", "PROJECT=my-project", "REGION=europe-west1", *arguments],  # noqa: S607
+        ["make", "--no-print-directory", "bootstrap", "PROJECT=my-project", "REGION=europe-west1", *arguments],  # noqa: S607
         cwd=repository,
         env={**os.environ, "PATH": f"{repository / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
