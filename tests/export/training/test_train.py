@@ -63,12 +63,13 @@ def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path, data: Dataset) 
 
 
 def test_draws_are_balanced_over_sources_and_kinds() -> None:
-    photos = (
-        [Photo(Path(), 0, "big")] * 64 + [Photo(Path(), 0, "small")] * 4 + [Photo(Path(), NO_KIND, "big", "scenes")]
-    )
-    weights = draw_weights(photos, replace(RECIPE, balance=0.5, others=0.2, others_by_kind=(("scenes", 1.0),)))
+    photos = [Photo(Path(), 0, "first")] * 10 + [Photo(Path(), 0, "big")] * 64 + [Photo(Path(), 0, "small")] * 4
+    photos.append(Photo(Path(), NO_KIND, "big", "scenes"))
+    recipe = replace(RECIPE, balance=0.5, others=0.2, others_by_kind=(("scenes", 1.0),), elsewhere=0.75)
+    weights = draw_weights(photos, recipe)
     assert weights[-1] == pytest.approx(0.2)
-    assert weights[:64].sum() / weights[64:68].sum() == pytest.approx(8 / 2)  # the roots of 64 and 4
+    assert weights[:10].sum() == pytest.approx(0.8 * 0.25)
+    assert weights[10:74].sum() / weights[74:78].sum() == pytest.approx(8 / 2)  # the roots of 64 and 4
 
 
 def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Dataset) -> None:
@@ -80,3 +81,13 @@ def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Datase
     before, after = (model.get_layer("head_conv").get_weights()[0] for model in (trained, network))
     assert np.allclose(before, after)
     assert network.output_shape == (None, 3)
+
+
+def test_start_with_as_many_classes_keeps_its_last_layer(tmp_path: Path, data: Dataset) -> None:
+    trained = build_classifier(3)
+    trained.save(tmp_path / "three.keras")
+    still = replace(RECIPE, phases=(Phase(2, 32, Augmentation()),), peak_rate=0.0)
+    train(data, tmp_path / "out.keras", tmp_path / "run", still, tmp_path / "three.keras")
+    network = keras.saving.load_model(tmp_path / "out.keras")
+    before, after = (model.get_layer("logits").get_weights()[0] for model in (trained, network))
+    assert np.allclose(before, after)
