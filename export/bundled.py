@@ -1,4 +1,4 @@
-"""The steps that make the bundled model, its reports and its card."""
+"""Make the bundled model, its reports and its card, step by step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The words after `python -m export`, as typed options."""
+"""Read the words after `python -m export` as typed options."""
 
 import argparse
 from collections.abc import Sequence

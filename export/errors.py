@@ -1,4 +1,4 @@
-"""What stops the export with a message instead of a traceback."""
+"""Define the error that ends the export with a message instead of a traceback."""
 
 
 class ExportError(Exception):

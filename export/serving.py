@@ -1,4 +1,4 @@
-"""The serving path, borrowed from `function/`: the export measures with the code that is deployed."""
+"""Borrow the serving path from `function/`: the export measures with the code that is deployed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An adapted TensorFlow model as an ONNX file by the model contract."""
+"""Convert an adapted TensorFlow model to an ONNX file by the model contract."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The way of a model from elsewhere: read, check, convert, prove, quantize where that loses nothing, and deliver."""
+"""Read, check, convert, prove and deliver a model from elsewhere; quantize it if that loses nothing."""
 
 import re
 import shlex

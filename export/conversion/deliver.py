@@ -1,4 +1,4 @@
-"""Where a finished model file goes: a path on this machine, or a bucket that a function starts from."""
+"""Deliver a finished model file to a path on this machine, or to a bucket that a function starts from."""
 
 import hashlib
 import shutil

@@ -1,4 +1,4 @@
-"""What the served file is spared: work of every start, and of every photo, that can be done once at the export."""
+"""Do once, at the export, what would be work at every start or for every photo."""
 
 import tempfile
 from pathlib import Path

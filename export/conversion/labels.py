@@ -1,4 +1,4 @@
-"""The labels of a model from elsewhere, in the order of its outputs."""
+"""Read the labels of a model from elsewhere, in the order of its outputs."""
 
 import codecs
 import json

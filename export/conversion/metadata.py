@@ -1,4 +1,4 @@
-"""What a served ONNX file says of itself: the model contract's metadata properties."""
+"""Read and write the metadata properties of the model contract in an ONNX file."""
 
 import json
 from dataclasses import asdict, dataclass, field

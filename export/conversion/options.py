@@ -1,4 +1,4 @@
-"""What the command line says of a model from elsewhere."""
+"""Hold the command line's options for a model from elsewhere."""
 
 from dataclasses import dataclass
 from pathlib import Path

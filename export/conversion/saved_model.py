@@ -23,7 +23,7 @@ class SavedModelError(ExportError):
 
 
 class Computation(NamedTuple):
-    """What `SourceModel` needs: the call, its input's shape and type, its scale and labels if the graph shows them."""
+    """Hold what `SourceModel` needs: the call, its input, and the scale and labels if the graph shows them."""
 
     call: Callable[[tf.Tensor], tf.Tensor]
     shape: tuple[int | None, ...]

@@ -13,7 +13,7 @@ from .dataset import NO_KIND, Photo
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much a training image is changed. Shares and probabilities are 0..1.
+    """Say how much a training image is changed. Shares and probabilities are 0..1.
 
     `smallest_crop` is the least share of a photograph's area that is cut out; `zoomed_out` the share of images shown
     small on a background; `poor` the share with lowered resolution, and with blur, noise, JPEG marks and no colour.

@@ -19,7 +19,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStora
 
 
 class _Tensor:
-    """Where a tensor lies: a storage, and in elements an offset, a shape and strides."""
+    """Locate a tensor: a storage, and in elements an offset, a shape and strides."""
 
     def __init__(
         self, storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any

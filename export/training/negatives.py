@@ -1,4 +1,4 @@
-"""Pictures that show no flowers, to measure how many of them a rejection threshold refuses.
+"""Collect pictures that show no flowers, to measure how many of them a rejection threshold refuses.
 
 They come out of Debian packages that anyone can download (some 250 MB; nothing is installed). Each file was chosen by
 looking at it: none shows a flower of any kind, and near-duplicates are left out.

@@ -1,4 +1,4 @@
-"""What a processor without AVX-512 and VNNI computes from a served model: an Intel Haswell, emulated by qemu.
+"""Run a served model on a processor without AVX-512 and VNNI: an Intel Haswell, emulated by qemu.
 
 There ONNX Runtime multiplies U8 × S8 with `vpmaddubsw`, which saturates sums of two products at 16 bits, and with
 `vpdpbusd` where there is VNNI, which does not. The module starts itself again under qemu for the former.
@@ -40,7 +40,7 @@ class EmulationError(ExportError):
 
 
 def logits_on_haswell(model: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The logits, float32 [N, C], of `images`, uint8 [N, 224, 224, 3], on an emulated Haswell: 1 to 4 s per image.
+    """Return the logits, float32 [N, C], of `images`, uint8 [N, 224, 224, 3], on an emulated Haswell.
 
     `model` is an ONNX file with the input `image` and the output `logits`; int8, for qemu computes floats in software
     (40 s per image). Raises `EmulatorMissingError` without qemu and `EmulationError` where the emulation fails.
@@ -70,7 +70,7 @@ def logits_on_haswell(model: Path, images: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def _cpuid(leaf: int, subleaf: int) -> tuple[int, int, int, int]:
-    """The registers eax, ebx, ecx and edx: what ONNX Runtime chooses its kernels by (NumPy leaves AVX-VNNI out)."""
+    """Return the registers eax, ebx, ecx and edx: what ONNX Runtime chooses its kernels by (NumPy leaves AVX-VNNI out)."""
     registers = (ctypes.c_uint32 * 4)()
     with mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as code:
         code.write(_CPUID)
@@ -99,7 +99,7 @@ def _require_haswell() -> None:
 
 
 def _write_logits(model: str, images: str, logits: str) -> None:
-    """The emulated process: reads and writes NumPy's files, and prints a line for each image done."""
+    """Run in the emulated process: read and write NumPy's files, and print a line for each image done."""
     import onnxruntime  # not above: the caller needs none of it
 
     _require_haswell()

@@ -1,4 +1,4 @@
-"""The proof that nothing was lost on the way from TensorFlow to the served file."""
+"""Prove that nothing was lost on the way from TensorFlow to the served file."""
 
 import json
 import statistics
