@@ -70,7 +70,7 @@ def logits_on_haswell(model: Path, images: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def _cpuid(leaf: int, subleaf: int) -> tuple[int, int, int, int]:
-    """Return the registers eax, ebx, ecx and edx: what ONNX Runtime chooses its kernels by (NumPy leaves AVX-VNNI out)."""
+    """Return the registers eax, ebx, ecx and edx, by which ONNX Runtime chooses kernels (NumPy leaves AVX-VNNI out)."""
     registers = (ctypes.c_uint32 * 4)()
     with mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as code:
         code.write(_CPUID)
