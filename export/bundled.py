@@ -24,7 +24,7 @@ VERSION = "2.0.0"
 INPUT_SIZE = (224, 224)
 SCALE: Scale = "raw"
 RESIZE = Resize("crop", 1.0)
-# The middle three quarters, for the quarter of photographs whose best two logits are closest.
+# The middle three quarters, for photographs whose best two logits are close.
 CLOSER = {"fraction": 0.75, "margin": 1.0}
 TRAINING_DATA = (
     "Oxford Flowers-102 (Nilsback and Zisserman, ICVGIP 2008), 80 % split; photographs from elsewhere: TensorFlow's "

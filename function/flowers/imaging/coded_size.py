@@ -97,7 +97,7 @@ def _av1_sequence(body: bytes) -> CodedSize:
 
 
 def _av1_timing(bits: _Bits) -> int:
-    """Skip the timing; return how many bits a decoder's delay takes, 0 when none is told."""
+    """Skip the timing; return how many bits a decoder's delay takes, 0 without one."""
     if not bits.take(1):
         return 0
     bits.take(64)

@@ -36,7 +36,7 @@ _SAME = 2
 
 
 class ColourSpace(NamedTuple):
-    """What a file says of its colours: an ICC profile, or numbers of H.273, or a PNG's gamma and chromaticities."""
+    """Describe a file's colours: an ICC profile, or numbers of H.273, or a PNG's gamma and chromaticities."""
 
     icc: bytes = b""
     cicp: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""What part of a photo a model sees."""
+"""Choose the part of a photo that a model sees."""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 
 
 class InputRule(NamedTuple):
-    """What part of a photo the model sees, and at what size (pixels).
+    """Say what part of a photo the model sees, and at what size (pixels).
 
     `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.
     """

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from PIL import Image, ImageFile, JpegImagePlugin, features
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from ..errors import InputError
 from . import jpeg, png
@@ -81,6 +81,14 @@ def _load_plain(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile
         raise _fault(header, error) from error
 
 
+def _has_codec(name: str) -> bool:
+    if name not in _CODECS:
+        return True
+    from PIL import features
+
+    return bool(features.check(_CODECS[name]))
+
+
 def _open(data: bytes, name: str) -> ImageFile.ImageFile:
     """Open a file with the plugin of its format. Raise `ImportError` when the decoder is not installed."""
     if name == "HEIF":
@@ -96,7 +104,7 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
             plugin.MAX_TEXT_MEMORY = plugin.MAX_TEXT_CHUNK
         elif name == "TIFF":
             silence_libtiff()
-        available = name not in _CODECS or bool(features.check(_CODECS[name]))
+        available = _has_codec(name)
     if not available:
         raise ImportError(f"the decoder of {name} is not installed")
     if name == "AVIF" and data[8:12] == b"avis":

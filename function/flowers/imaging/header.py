@@ -13,7 +13,7 @@ _UNKNOWN = "This is no image of a known format. Send JPEG, PNG, WebP, GIF, BMP, 
 
 
 class Header(NamedTuple):
-    """What is known of an image before it is decoded.
+    """Hold what is known of an image before it is decoded.
 
     `width` and `height` are as stored; `orientation` (EXIF, 1 to 8) turns them upright. `held` are the pixels that
     decoding holds at full size, which is what takes the memory; a `scalable` picture is decoded at a fraction. `turned`

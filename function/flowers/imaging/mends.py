@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PIL import ImageFile, ImagePalette
+from PIL import ImageFile
 
 from .header import Header
 
@@ -38,6 +38,8 @@ def _mend_tiff(image: "TiffImageFile", header: Header) -> None:
     if image.mode in ("P", "PA"):
         values = image.tag_v2[_COLOUR_MAP]
         if max(values) < 256:  # a colour map of 8 bits, although TIFF's have 16
+            from PIL import ImagePalette
+
             image.palette = ImagePalette.raw("RGB;L", bytes(values))
 
 

@@ -20,7 +20,7 @@ class Chunk(NamedTuple):
 
 
 class Png(NamedTuple):
-    """What a PNG file says of its picture.
+    """Hold what a PNG file says of its picture.
 
     `gamma` and `chromaticities` (white, red, green, blue: x and y) are in units of 1/100000, zero and none when absent;
     `cicp` are the numbers of primaries and transfer (ITU-T H.273).

@@ -9,7 +9,7 @@ _MAX_STEPS = 50_000
 
 
 class WebP(NamedTuple):
-    """What a WebP file says of its picture."""
+    """Hold what a WebP file says of its picture."""
 
     width: int
     height: int
@@ -77,7 +77,7 @@ def _after_extension(data: bytes, at: int) -> int:
 
 
 class Bmp(NamedTuple):
-    """What a BMP file says of its picture, and the pixels that decoding holds."""
+    """Hold what a BMP file says of its picture, and the pixels that decoding holds."""
 
     width: int
     height: int

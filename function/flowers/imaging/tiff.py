@@ -88,7 +88,7 @@ class Tags:
 
 
 class Directory(NamedTuple):
-    """What a TIFF file says of its picture. `held` are the pixels that decoding holds."""
+    """Hold what a TIFF file says of its picture. `held` are the pixels that decoding holds."""
 
     width: int
     height: int
@@ -102,7 +102,7 @@ class Directory(NamedTuple):
     compression: int
 
     def kind(self) -> str:
-        """Describe the pixels, for whoever has to save them differently."""
+        """Describe the pixels, to say how to save them differently."""
         compression = _COMPRESSION_NAMES.get(self.compression)
         names = (
             f"{max(self.bits)}-bit",
