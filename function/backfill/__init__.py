@@ -3,9 +3,9 @@
     list folders ──> pair images with results ──> reshuffle ──> classify, write ──> what failed, once more ──> counts
     (listing)        (listing, flowers/results)                 (worker)                                       (summary)
 
-`command_line` makes a `job` of the arguments, `pipeline` is all that knows Beam's transforms; `local_files` makes a
-folder look like a bucket. Around the pipeline: `progress` shows how far it is, `summary` and `report` what came out,
-`estimate` how long it would take, `bigquery` makes rows.
+`command_line` reads the arguments into a `job`. Only `pipeline` uses Beam's transforms. `local_files` gives a folder
+the interface of a bucket. `progress` shows how far a run is, `summary` and `report` its outcome, and `estimate` its
+expected time. `bigquery`, `table` and `sidecars` write the results in other forms.
 Dataflow's workers and the nightly job run the containers that `make backfill-image` builds.
 
 None of this is deployed with the functions.

@@ -17,7 +17,7 @@ _PHOTOS = 10
 
 
 def estimate(summary: Summary, job: Job, workers: int) -> str:
-    """Tell how long the job would take with so many workers, each a process and a core."""
+    """Return the expected time of the job with so many workers, one for each core, as text."""
     seconds = measured_seconds(job) + (0 if job.local else _STORAGE_SECONDS)
     return (
         f"{'to do':<38}{summary.to_do:>11,}   {summary.bytes_to_do / 1e6:,.0f} MB to read\n"

@@ -1,4 +1,4 @@
-"""Describe the work, as the program tells it to every worker."""
+"""Describe the work, as it is sent to every worker."""
 
 import os
 from collections.abc import Mapping

@@ -33,9 +33,9 @@ class Task(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Hold what the listing says of an object: a word of this module or a `ResultState`; the task if `TO_DO`."""
+    """Hold the state of a listed object: a constant of this module, or a `ResultState`'s value. `TO_DO` has a task."""
 
-    what: str
+    state: str
     task: Task | None = None
 
 
@@ -74,7 +74,7 @@ class Listing:
         self._results = job.results(store)
 
     def top(self) -> Iterator[Found | str]:
-        """Yield the objects in the pattern's first folder, and as texts the folders in it that may hold more."""
+        """Yield the objects in the pattern's first folder, and as strings the folders in it that may hold more."""
         folders: list[str] = []
         yield from self._found(self._objects(self._job.pattern.prefix, "/", folders))
         if self._job.pattern.deep:

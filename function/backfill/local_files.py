@@ -74,7 +74,7 @@ class LocalFiles:
             return None
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """Yield files whose names begin with `prefix`, by name; with `delimiter` "/", folders as texts in between."""
+        """Yield files whose names begin with `prefix`, by name; with `delimiter` "/", folders as strings in between."""
         folder = prefix[: prefix.rfind("/") + 1]
         if any(part.startswith(".") for part in folder.split("/")):
             return

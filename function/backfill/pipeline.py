@@ -22,12 +22,12 @@ from flowers.errors import FlowersError
 from .job import Job
 from .listing import TO_DO, Found, Listing
 from .progress import Tally
-from .worker import CLASSIFIED, IMAGES_AT_ONCE, LEFT, REFUSED, TaskOutcome, Worker
+from .worker import CLASSIFIED, IMAGES_AT_ONCE, INVALID, LEFT, TaskOutcome, Worker
 
 COUNTERS = "backfill"
 BYTES_TO_DO, FOLDERS_LEFT = "bytes_to_do", "folders_left"
 # Prefixes of the counters that each reason and each species has.
-REASON, SPECIES, NOT_IDENTIFIED = "refused: ", "species: ", "not_identified"
+REASON, SPECIES, NOT_IDENTIFIED = "invalid: ", "species: ", "not_identified"
 FOLDERS, FAILED = "folders", "failed"
 # Images that a bundle has taken on: one lot at work, another waiting.
 _AHEAD = 2 * IMAGES_AT_ONCE
@@ -57,7 +57,7 @@ class _List(beam.DoFn):
                 if not isinstance(found, Found):
                     yield pvalue.TaggedOutput(FOLDERS, found)
                     continue
-                count(found.what)
+                count(found.state)
                 if found.task:
                     count(BYTES_TO_DO, found.task.size)
                     to_do += 1
@@ -99,17 +99,17 @@ class _Classify(beam.DoFn):
                 yield WindowedValue(outcome, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
     def _settle(self, outcome: TaskOutcome) -> TaskOutcome | pvalue.TaggedOutput:
-        if outcome.what == LEFT and not self._last:
+        if outcome.state == LEFT and not self._last:
             return pvalue.TaggedOutput(FAILED, outcome.task)
         self._tally.done(1)
-        count(outcome.what)
+        count(outcome.state)
         document: Any = outcome.document
-        if outcome.what == CLASSIFIED:
+        if outcome.state == CLASSIFIED:
             count(SPECIES + document["species"]["label"] if document["identified"] else NOT_IDENTIFIED)
-        elif outcome.what == REFUSED:
+        elif outcome.state == INVALID:
             count(REASON + document["error"]["reason"])
-        elif outcome.what == LEFT:
-            logger.warning("%s is left to do: %s", outcome.task.image(self._job).address.uri, outcome.fault)
+        elif outcome.state == LEFT:
+            logger.warning("%s is left to do: %s", outcome.task.image(self._job).address.uri, outcome.error)
         return outcome
 
 

@@ -21,10 +21,10 @@ from flowers.imaging.memory import PixelBudget
 from .job import Job
 from .listing import Task
 from .summary import Summary
-from .worker import CLASSIFIED, REFUSED, TaskOutcome
+from .worker import CLASSIFIED, INVALID, TaskOutcome
 
-_LEAST_SURE, _FAULTY_OF_A_REASON, _OF_A_KIND = 48, 24, 12
-_LEAST, _KIND, _FAULTY = "least sure", "kind", "faulty"
+_LEAST_SURE, _INVALID_OF_A_REASON, _OF_A_KIND = 48, 24, 12
+_LEAST, _KIND, _INVALID = "least sure", "kind", "invalid"
 _THUMBNAIL = InputRule(160, 160, "crop")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -62,18 +62,18 @@ def write_samples(outcomes: beam.PCollection, place: str) -> None:
         | "Some of each kind" >> beam.combiners.Sample.FixedSizePerKey(_OF_A_KIND)
         | "Kind's entries" >> beam.FlatMapTuple(_values)
     )
-    faulty = (
+    invalid = (
         outcomes
-        | "Refused" >> beam.Filter(_is, REFUSED)
+        | "Invalid" >> beam.Filter(_is, INVALID)
         | "By reason" >> beam.Map(_with_reason)
-        | "Some of each" >> beam.combiners.Sample.FixedSizePerKey(_FAULTY_OF_A_REASON)
+        | "Some of each" >> beam.combiners.Sample.FixedSizePerKey(_INVALID_OF_A_REASON)
         | "Reason's entries" >> beam.FlatMapTuple(_values)
     )
     _ = (
         (
             least_sure | "As least sure" >> beam.Map(_sample, _LEAST),
             of_kinds | "As kinds" >> beam.Map(_sample, _KIND),
-            faulty | "As faulty" >> beam.Map(_sample, _FAULTY),
+            invalid | "As invalid" >> beam.Map(_sample, _INVALID),
         )
         | "Samples" >> beam.Flatten()
         | "Lines" >> beam.Map(json.dumps)
@@ -87,7 +87,7 @@ def _sample(entry: dict[str, Any], part: str) -> dict[str, Any]:
 
 def _is_identified(outcome: TaskOutcome) -> bool:
     document: Any = outcome.document
-    return outcome.what == CLASSIFIED and bool(document["identified"])
+    return outcome.state == CLASSIFIED and bool(document["identified"])
 
 
 def _with_kind(outcome: TaskOutcome) -> tuple[str, dict[str, Any]]:
@@ -95,8 +95,8 @@ def _with_kind(outcome: TaskOutcome) -> tuple[str, dict[str, Any]]:
     return document["species"]["label"], _entry(outcome)
 
 
-def _is(outcome: TaskOutcome, what: str) -> bool:
-    return outcome.what == what
+def _is(outcome: TaskOutcome, state: str) -> bool:
+    return outcome.state == state
 
 
 def _entry(outcome: TaskOutcome) -> dict[str, Any]:
@@ -133,8 +133,8 @@ def read_samples(place: str) -> list[dict[str, Any]]:
 def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job: Job) -> None:
     """Write the page, which needs no other file. `samples` are those of `read_samples`."""
     sure = [entry for entry in samples if entry["part"] == _LEAST]
-    faulty = [entry for entry in samples if entry["part"] == _FAULTY]
-    faulty.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))
+    invalid = [entry for entry in samples if entry["part"] == _INVALID]
+    invalid.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))
     rows = "".join(
         f"<tr><td>{_text(name)}</td><td class=n>{number:,}</td><td>{_text(remark)}</td></tr>"
         for name, number, remark in summary.rows()
@@ -149,7 +149,7 @@ def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job:
         f"<h1>{_text(job.uri)}</h1><p>Model version {_text(job.model_version)}, {summary.seconds:,.0f} seconds</p>",
         f"<table>{rows}</table>",
         f"<h2>Species</h2><table class=chart>{bars}</table>" if bars else "",
-        _gallery("Faulty", faulty, job),
+        _gallery("Invalid", invalid, job),
         _gallery("Least sure", sorted(sure, key=_confidence), job),
     ]
     _write_html(file, f"Flowers: {job.uri}", parts)

@@ -10,7 +10,7 @@ from flowers.results.writer import ResultState
 
 from .listing import LONG_NAME, NO_IMAGE, TO_DO
 from .pipeline import BYTES_TO_DO, COUNTERS, FOLDERS_LEFT, NOT_IDENTIFIED, REASON, SPECIES
-from .worker import CLASSIFIED, LEFT, REFUSED
+from .worker import CLASSIFIED, INVALID, LEFT
 
 _MAX_SPECIES = 20
 
@@ -44,7 +44,7 @@ class Summary:
     @property
     def done(self) -> int:
         """Return the number of images that got a document in this run."""
-        return self[CLASSIFIED] + self[REFUSED]
+        return self[CLASSIFIED] + self[INVALID]
 
     @property
     def species(self) -> list[tuple[str, int]]:
@@ -65,7 +65,7 @@ class Summary:
         lines = [
             ("classified", self[CLASSIFIED], rate),
             ("  of them not identified", self[NOT_IDENTIFIED], "below the model's threshold"),
-            ("faulty", self[REFUSED], "each has its error document"),
+            ("invalid", self[INVALID], "each has its error document"),
             *((f"  {reason}", number, "") for reason, number in self.reasons),
             ("done before", self[ResultState.REPEATED.value], "by this version of the model"),
             ("a newer result is there", self[ResultState.SUPERSEDED.value], ""),

@@ -29,23 +29,23 @@ _WAIT_SECONDS = 600.0
 logger = logging.getLogger("flowers.backfill")
 
 
-CLASSIFIED, REFUSED, LEFT = "classified", "refused", "left"
+CLASSIFIED, INVALID, LEFT = "classified", "invalid", "left"
 
 
 class TaskOutcome(NamedTuple):
-    """Tell what became of a task: a word of this module, or the value of a `ResultState`.
+    """Hold the outcome of a task: a constant of this module, or a `ResultState`'s value.
 
-    `document` is there if the image was classified or refused, and `fault` if it is `LEFT` to do.
+    `document` is set if the image was classified or is invalid, and `error` if the task is `LEFT` to do.
     """
 
-    what: str
+    state: str
     task: Task
     document: ResultDocument | ErrorDocument | None = None
-    fault: str | None = None
+    error: str | None = None
 
 
 class _TakingTurns(Classifier):
-    """Classify in few threads at a time, so that none waits for the memory of many others."""
+    """Classify in few threads at a time, so that none waits for the memory of many."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job.settings)
@@ -81,18 +81,18 @@ class Worker:
         return self._threads.submit(self.handle, task)
 
     def handle(self, task: Task) -> TaskOutcome:
-        """Give an image its result. Every failure is an outcome too, and left to do."""
+        """Give an image its result. Every failure becomes an outcome too, `LEFT` to do."""
         image = task.image(self._job)
         try:
             state, document, _, unpublished = self._writer.process(image, task.replaced)
         except UnavailableError as error:
-            return TaskOutcome(LEFT, task, fault=f"{error.message} ({error.__cause__})")
+            return TaskOutcome(LEFT, task, error=f"{error.message} ({error.__cause__})")
         except Exception as error:
             logger.exception("%s failed unexpectedly", image.address.uri)
-            return TaskOutcome(LEFT, task, fault=f"{type(error).__name__}: {error}")
+            return TaskOutcome(LEFT, task, error=f"{type(error).__name__}: {error}")
         if unpublished:
-            return TaskOutcome(LEFT, task, fault=f"{unpublished.message} ({unpublished.__cause__})")
+            return TaskOutcome(LEFT, task, error=f"{unpublished.message} ({unpublished.__cause__})")
         # REPEATED: another was faster, or this process's own answer was lost. The result is the same.
         if document is None or state not in (ResultState.WRITTEN, ResultState.REPEATED):
             return TaskOutcome(state.value, task)
-        return TaskOutcome(CLASSIFIED if document["schema"] == RESULT_SCHEMA else REFUSED, task, document)
+        return TaskOutcome(CLASSIFIED if document["schema"] == RESULT_SCHEMA else INVALID, task, document)

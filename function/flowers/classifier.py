@@ -30,7 +30,7 @@ from .settings import Settings, SettingsError
 
 
 class Source(NamedTuple):
-    """Tell where an image is stored: `gs://` address, generation and size in bytes; None if it came by HTTP."""
+    """Locate a stored image: `gs://` address, generation and size in bytes. All are None for a photo sent over HTTP."""
 
     uri: str | None = None
     generation: str | None = None
@@ -60,7 +60,7 @@ def _milliseconds(seconds: float) -> float:
 
 
 class Reading(NamedTuple):
-    """Hold what the model saw in a photo: its facts, the `area` that the maps cover, and the seconds that it took."""
+    """Hold the model's output for a photo, the photo's facts, the `area` that the maps cover, and the seconds taken."""
 
     image: ImageDocument
     area: Box

@@ -92,7 +92,7 @@ def _model_file(text: str) -> Path | ObjectAddress:
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold what an operator decides. `from_environment` reads and checks the variables.
+    """Hold the operator's choices. `from_environment` reads and checks the variables.
 
     `reject_below` is a confidence 0..1, or None for the model's own threshold.
     """

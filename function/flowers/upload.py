@@ -66,7 +66,7 @@ class UploadFunction:
 
 
 def _entry(outcome: Outcome) -> tuple[int, str, str]:
-    """Return the level, the event and the message that tell an outcome in the log."""
+    """Return the level, the event and the message of an outcome's log entry."""
     if outcome.document and outcome.state is ResultState.WRITTEN:
         return logging.INFO, *_of_document(outcome.document)
     event = outcome.state.value

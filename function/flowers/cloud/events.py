@@ -1,6 +1,6 @@
 """Read, without trust, the event that Cloud Storage sends when an object is complete.
 
-Type `google.cloud.storage.object.v1.finalized`: its data are the object's resource, in which numbers are texts.
+Type `google.cloud.storage.object.v1.finalized`: its data are the object's resource, in which numbers are strings.
 Source: https://github.com/googleapis/google-cloudevents, proto/google/events/cloud/storage/v1 (2026).
 
 Type `google.cloud.pubsub.topic.v1.messagePublished`: a notification of the bucket over Pub/Sub, with the same resource.

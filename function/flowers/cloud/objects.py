@@ -51,7 +51,7 @@ class PreconditionFailedError(Exception):
 
 
 class ObjectStore(Protocol):
-    """Store objects in buckets, or in what looks like one. `storage.Storage` documents the methods.
+    """Store objects in buckets, or in folders. `storage.Storage` documents the methods.
 
     Each raises `UnavailableError` if the store is unavailable or denies access.
     """
@@ -60,7 +60,7 @@ class ObjectStore(Protocol):
         """Return the live generation of an object, or None if there is none."""
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """Yield the objects whose names begin with `prefix`, by name; with a `delimiter`, folders as texts."""
+        """Yield the objects whose names begin with `prefix`, by name; with a `delimiter`, folders as strings."""
 
     def read(self, stored: StoredObject, max_bytes: int) -> bytes:
         """Read exactly this generation, of at most `max_bytes` bytes."""
@@ -78,7 +78,7 @@ class ObjectStore(Protocol):
 
 
 def read_count(value: object) -> int | None:
-    """Read a generation or a size: a text of digits, or a number, below 2^63. Return None for anything else."""
+    """Read a generation or a size: a string of digits, or a number, below 2^63. Return None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None

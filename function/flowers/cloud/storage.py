@@ -137,7 +137,7 @@ class Storage:
         """Yield the live objects whose names begin with `prefix`, by name.
 
         With a `delimiter`, names that have it after the prefix are cut there. Each such beginning comes once, as a
-        text, at the end. Raise `ObjectMissingError` if there is no such bucket.
+        string, at the end. Raise `ObjectMissingError` if there is no such bucket.
         """
         with _our_errors(f"gs://{bucket}/{prefix}"):
             blobs = self._client.list_blobs(

@@ -39,7 +39,7 @@ class Classification:
         self._images = ImageReader(settings.max_image_bytes)
 
     def classify(self, request: Request) -> Answer:
-        """Return the document of each photo in a request. Raises `FlowersError` for a request without any."""
+        """Return the document of each photo in a request. Raise `FlowersError` for a request without any."""
         options = self._options(request, request.args)
         answer = self._classify(request, self._recorded(options))
         body: Any = answer.body
@@ -68,7 +68,7 @@ class Classification:
         ]
 
     def predict(self, request: Request) -> Answer:
-        """Return the predictions of each instance, as TF Serving and KServe do. Raises `FlowersError`."""
+        """Return the predictions of each instance, as TF Serving and KServe do. Raise `FlowersError`."""
         from .predict import read_prediction_request
 
         with self._images.read(request, read_prediction_request) as (images, parameters):

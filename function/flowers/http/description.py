@@ -1,4 +1,4 @@
-"""Say what this service is: its health, its species, its OpenAPI document and its page."""
+"""Describe this service: its health, its species, its OpenAPI document and its page."""
 
 import json
 from pathlib import Path

@@ -14,14 +14,14 @@ _URNS_OF_ALPHA = {
 
 
 class Box(NamedTuple):
-    """A box's type and the bytes in it."""
+    """Hold a box's type and content."""
 
     kind: bytes
     body: Any
 
 
 class Item(NamedTuple):
-    """A picture or its metadata: the item's type, its properties in their order, and its data as slices of a source."""
+    """Describe an item, a picture or its metadata: type, properties in order, and data as slices of a source."""
 
     kind: bytes
     properties: tuple[Box, ...]
@@ -45,7 +45,7 @@ class Item(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A file's brands, its items by number, the primary item, and references as (kind, from) → to."""
+    """Describe a file: brands, items by number, the primary item, and references as (kind, from) → to."""
 
     brands: frozenset[bytes]
     items: dict[int, Item]
@@ -64,7 +64,7 @@ def _is_alpha(item: Item) -> bool:
 
 
 class Reader:
-    """Read numbers off bytes. Raise `IndexError` at their end, and after far more numbers than any file needs."""
+    """Read numbers from bytes. Raise `IndexError` at the end, and after far more numbers than any file needs."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
@@ -81,7 +81,7 @@ class Reader:
 
 
 def boxes(data: bytes | memoryview) -> Iterator[Box]:
-    """Yield the boxes that `data` is a row of. Raise `ValueError` for one that reaches beyond."""
+    """Yield the boxes in `data`. Raise `ValueError` for one that reaches beyond the end."""
     reader = Reader(data)
     while reader.at < len(data):
         start = reader.at
@@ -96,7 +96,7 @@ def boxes(data: bytes | memoryview) -> Iterator[Box]:
 
 
 def read_container(data: bytes) -> Container:
-    """Return what the file's `meta` box tells. Raise errors of any class for a broken one."""
+    """Read the file's `meta` box. Raise errors of any class for a broken one."""
     brands = frozenset[bytes]()
     for box in boxes(memoryview(data)):
         if box.kind == b"ftyp":

@@ -10,7 +10,7 @@ _HEVC_PARAMETERS, _HEVC_SLICES = 33, range(32)
 
 
 class CodedSize(NamedTuple):
-    """Pixels of a coded frame, and how many frames there are. Not `exact`: they may be fewer."""
+    """Hold the pixels of a coded frame, and the number of frames: an upper limit unless `exact`."""
 
     width: int
     height: int

@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 
 
 class InputRule(NamedTuple):
-    """Say what part of a photo the model sees, and at what size (pixels).
+    """Define the part of a photo that the model sees, and its size in pixels.
 
     `crop`: the middle part of the target's shape, `fraction` (0..1] of the largest such part. `stretch`: all of it.
     """

@@ -29,7 +29,7 @@ _FRACTIONS = (8, 4, 2, 1)  # those at which libjpeg decodes
 
 
 class Decoded(NamedTuple):
-    """Upright pixels, uint8 [H, W, 3] sRGB of the model's size, and the facts of the image they came from.
+    """Hold upright pixels, uint8 [H, W, 3] sRGB of the model's size, and the facts of their image.
 
     `area` is the part of the upright photo that they show.
     """
@@ -116,7 +116,7 @@ def _held(header: Header, draft: Size) -> int:
 
 
 def _small(image: Image.Image, header: Header, rule: InputRule) -> Image.Image:
-    """Return the part that the model sees, in its size, with the colours that a person sees on white paper."""
+    """Return the part that the model sees, in its size, on a white background."""
     turns = header.turn in (5, 6, 7, 8)
     target = (rule.height, rule.width) if turns else (rule.width, rule.height)
     small = image.resize(target, Image.Resampling.BICUBIC, box=rule.box(*image.size, target), reducing_gap=2.0)

@@ -38,7 +38,7 @@ Size = tuple[int, int]
 
 
 def is_of_machine(error: BaseException) -> bool:
-    """Tell whether an error is a failure of this machine or its software, not of the image."""
+    """Return whether an error is a failure of this machine or its software, not of the image."""
     return isinstance(error, MemoryError | ImportError) or (isinstance(error, OSError) and error.errno is not None)
 
 

@@ -48,7 +48,7 @@ class Header(NamedTuple):
 
     @property
     def facts(self) -> ImageFacts:
-        """Return format and size as documents tell them, upright."""
+        """Return format and upright size as documents state them."""
         return ImageFacts(self.format, *self.upright)
 
 

@@ -22,7 +22,7 @@ _TURNS = {
 
 
 class Picture(NamedTuple):
-    """The primary picture.
+    """Describe the primary picture.
 
     `orientation` is what its own boxes say, None when they are silent. `held` are the pixels that decoding holds,
     `UNREADABLE` when the coded data are broken.

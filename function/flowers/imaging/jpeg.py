@@ -23,7 +23,7 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other
 
 
 class Segment(NamedTuple):
-    """A marker with its parameters, and where both start and end."""
+    """Hold a marker with its parameters, and where both start and end."""
 
     marker: int
     body: bytes
@@ -32,7 +32,7 @@ class Segment(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The picture that a JPEG file holds.
+    """Describe the picture in a JPEG file.
 
     `whole` says that libjpeg holds all of its coefficients, whatever size it decodes to. `scan` is where the first scan
     starts.
@@ -150,7 +150,7 @@ def end_of_scan(data: bytes, frame: Frame) -> int:
 
 
 def is_finely_known(data: bytes, frame: Frame) -> bool:
-    """Tell whether the complete scans of a truncated file give every coefficient to within one bit."""
+    """Return whether the complete scans of a truncated file give every coefficient to within one bit."""
     known: dict[tuple[int, int], int] = {}
     markers = [match.start() for match in _MARKER.finditer(data, frame.scan)]
     for start in markers[:-1]:  # a scan is complete when another marker follows

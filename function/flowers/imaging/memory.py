@@ -1,4 +1,4 @@
-"""Semaphores counted in bytes or pixels: they bound the memory of images, however many requests run at once."""
+"""Bound the memory of images, however many requests run at once, with semaphores that count bytes or pixels."""
 
 import threading
 from collections import deque
@@ -11,7 +11,7 @@ WAIT_SECONDS = 10.0
 
 
 class Budget:
-    """At most `total` units are reserved at any time. First come, first served, so that no large image starves."""
+    """Let at most `total` units be reserved at any time. First come, first served, so that no large image starves."""
 
     def __init__(self, total: int, wait_seconds: float = WAIT_SECONDS) -> None:
         self.total = total
@@ -48,7 +48,7 @@ class Budget:
 
 
 class PixelBudget(Budget):
-    """A budget of decoded pixels."""
+    """Limit the decoded pixels."""
 
     @contextmanager
     def reserve(self, units: int) -> Iterator[None]:

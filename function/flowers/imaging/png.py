@@ -11,7 +11,7 @@ _MAX_PROFILE_BYTES = 4 * 1024 * 1024
 
 
 class Chunk(NamedTuple):
-    """A chunk's type, its body, and where it starts and ends."""
+    """Hold a chunk's type and body, and where it starts and ends."""
 
     kind: bytes
     body: memoryview
@@ -53,7 +53,7 @@ def _is_intact(data: bytes, chunk: Chunk) -> bool:
 
 
 def read_png(data: bytes) -> Png:
-    """Return the header, and what intact chunks tell of turn and colours. Raise `ValueError` for a broken file."""
+    """Return the header, with the orientation and colours from intact chunks. Raise `ValueError` for a broken file."""
     found: dict[bytes, bytes] = {}
     wanted = (b"eXIf", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")
     for place, chunk in enumerate(chunks(data)):
@@ -86,7 +86,7 @@ def _profile(body: bytes) -> bytes:
 
 
 def without_metadata(data: bytes) -> bytes:
-    """Return the file without what a viewer can do without: optional chunks, except an intact transparency."""
+    """Return the file without its optional chunks, except an intact transparency."""
     kept = [data[:_SIGNATURE_BYTES]]
     for chunk in chunks(data):
         needed = _TRANSPARENCY_BYTES.get(data[25], 1)  # by the header's colour type

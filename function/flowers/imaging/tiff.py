@@ -28,7 +28,7 @@ _FORMAT_NAMES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 
 
 class Tag(NamedTuple):
-    """A tag's type, how many values it has, and where their bytes lie."""
+    """Hold a tag's type, its number of values, and where their bytes are."""
 
     kind: int
     values: int
@@ -37,7 +37,7 @@ class Tag(NamedTuple):
 
 
 class Tags:
-    """The tags of a file's first directory."""
+    """Hold the tags of a file's first directory."""
 
     def __init__(self, data: bytes) -> None:
         """Read the directory. Raise `IndexError`, `ValueError` or `struct.error` for a broken one."""

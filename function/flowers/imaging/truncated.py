@@ -19,7 +19,7 @@ _NOISE = bytes(range(1, 255)) * 16
 
 
 def seems_cut_short(image: Image.Image, header: Header) -> bool:
-    """Tell whether a JPEG with a proper end may lack rows: its last pixel is as libjpeg fills up what is missing."""
+    """Return whether a JPEG with a proper end may lack rows: its last pixel is as libjpeg fills up what is missing."""
     if header.frame is None or header.frame.whole:
         return False
     last = image.getpixel((image.width - 1, image.height - 1))

@@ -1,4 +1,4 @@
-"""Know the species: the facts about each label, and its common names in every language.
+"""Find the species of each label: its facts, and its common names in every language.
 
 `species.json` holds the facts. `names/<language>.json` holds the common names: another language is another file.
 """

@@ -73,9 +73,9 @@ class ResultState(Enum):
 
 
 class Outcome(NamedTuple):
-    """Tell what became of an image.
+    """Hold the outcome of an image.
 
-    `document` is there if the image was classified or refused, `reason` says why it was skipped, and `unpublished` is
+    `document` is set if the image was classified or is invalid, `reason` says why it was skipped, and `unpublished` is
     the error that kept the result from being published.
     """
 

@@ -60,7 +60,7 @@ def test_bucket_gets_documents_of_uploads(bucket: storage.Bucket) -> None:
     put(bucket, "notes.txt", b"text", "text/plain")
     put(bucket, "folder/", b"", "application/octet-stream")
     run = backfill(f"gs://{bucket.name}/**")
-    assert (run.status, run.counts["classified"], run.counts["faulty"]) == (0, len(IMAGES), len(FAULTY)), run.error
+    assert (run.status, run.counts["classified"], run.counts["invalid"]) == (0, len(IMAGES), len(FAULTY)), run.error
     for image in images:
         assert ("error" in result_of(image)) == (image.name in FAULTY)
     assert names(bucket) == sorted([*files, *(f"{name}.json" for name in files), "notes.txt", "folder/"])

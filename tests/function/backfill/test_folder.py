@@ -44,7 +44,7 @@ def test_second_run_of_folder_does_nothing(photos: Path, pattern: str) -> None:
     pattern = pattern.format(absolute=photos)
     first = backfill(pattern, folder=photos.parent)
     assert first.status == 0, first.error
-    assert (first.counts["classified"], first.counts["faulty"], first.counts["UNDECODABLE_IMAGE"]) == (4, 1, 1)
+    assert (first.counts["classified"], first.counts["invalid"], first.counts["UNDECODABLE_IMAGE"]) == (4, 1, 1)
     assert first.counts["no images by their type"] == 2
     assert tree(photos) == sorted([*before, *(f"{name}.json" for name in [*PHOTOS, "broken.jpg"])])
     assert all("species" in document_of(photos / name) for name in PHOTOS)
@@ -79,7 +79,7 @@ def test_other_model_version_or_all_redoes(photos: Path) -> None:
     assert (run.counts["classified"], run.counts["done before"]) == (4, 1)
     assert document_of(photos / "rose.jpg")["model"]["version"] != "1.2.3"
     run = backfill(f"{photos}/**", "--all")
-    assert (run.counts["classified"], run.counts["faulty"], "done before" in run.counts) == (4, 1, False)
+    assert (run.counts["classified"], run.counts["invalid"], "done before" in run.counts) == (4, 1, False)
 
 
 def test_foreign_file_in_place_is_kept_and_counted(photos: Path) -> None:
@@ -110,7 +110,7 @@ def test_names_of_any_bytes_and_any_length_are_met(photos: Path) -> None:
 def test_a_pattern_takes_what_it_names_and_no_more(photos: Path) -> None:
     before = tree(photos)
     run = backfill("photos/*.jpg", folder=photos.parent)
-    assert (run.counts["classified"], run.counts["faulty"]) == (2, 1)
+    assert (run.counts["classified"], run.counts["invalid"]) == (2, 1)
     run = backfill("photos/**/*.JPG", folder=photos.parent)
     assert run.counts["classified"] == 1
     assert set(tree(photos)) - set(before) == {

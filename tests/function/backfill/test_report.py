@@ -38,10 +38,10 @@ def test_report_is_one_file_with_all_sections(photos: Path) -> None:
     assert run.status == 0, run.error
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/jpeg;base64,") == run.counts["classified"] == 4
-    assert text.count("UNDECODABLE_IMAGE</b>") == run.counts["faulty"] == 2
+    assert text.count("UNDECODABLE_IMAGE</b>") == run.counts["invalid"] == 2
     assert "<b>&amp;" not in text.replace("%3Cb%3E", "")
     assert not re.search(r"(src|href)=\"(?!data:)", text)
-    assert all(word in text for word in ("Least sure", "Faulty", "Species", "se%C3%B1ora", "class=bar"))
+    assert all(word in text for word in ("Least sure", "Invalid", "Species", "se%C3%B1ora", "class=bar"))
     kinds = page.with_name("report-kinds.html").read_text(encoding="utf-8")
     assert kinds.count("data:image/jpeg;base64,") == 4
     labels = {json.loads(file.read_text()).get("species", {}).get("label") for file in photos.rglob("*.json")} - {None}

@@ -22,7 +22,7 @@ def test_written_document_is_published_after_retry(bucket: storage.Bucket) -> No
         pubsub.create(TOPIC)
         pubsub.fail(Fault.FORBIDDEN, Fault.UNAVAILABLE)  # the second is tried again at once
         run = run_with(pubsub, bucket)
-        assert (run.status, run.counts["classified"], run.counts["faulty"]) == (0, 6, 1), run.error
+        assert (run.status, run.counts["classified"], run.counts["invalid"]) == (0, 6, 1), run.error
         messages = pubsub.published(TOPIC)
         assert run_with(pubsub, bucket).counts["done before"] == 7
         assert len(pubsub.published(TOPIC)) == len(messages) == 7
