@@ -1,4 +1,4 @@
-"""From a TensorFlow model to the ONNX file that `function/` serves, with proof that nothing was lost."""
+"""Turn a TensorFlow model into the ONNX file that `function/` serves, and prove that nothing is lost."""
 
 import os
 

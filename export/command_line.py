@@ -35,7 +35,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _add_custom_options(command: argparse.ArgumentParser, name: str) -> None:
-    """Add the options of a model from elsewhere: what cannot be read off the model."""
+    """Add the options of a custom model: what the model itself does not tell."""
     custom = command.add_argument_group("a model of your own")
     takes = (
         "float ONNX file"

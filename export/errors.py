@@ -2,4 +2,4 @@
 
 
 class ExportError(Exception):
-    """Something that the caller can mend; the message says what and how."""
+    """Report what the caller can fix. The message says what is wrong and what to do."""

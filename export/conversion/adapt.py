@@ -1,6 +1,6 @@
-"""Any image classifier as the model contract wants it: uint8 pixels in, logits and, where it can be, class maps out.
+"""Adapt an image classifier to the model contract: uint8 pixels in, logits and, if possible, class maps out.
 
-The work is done on the frozen TensorFlow graph, which is alike whatever library and file the model came from.
+This works on the frozen TensorFlow graph, which is the same for every library and file format.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,11 +25,11 @@ BATCH = 16
 
 
 class AdaptError(ExportError):
-    """A model that is no image classifier of the kind that is served; the message says what to do."""
+    """Report a model that is no image classifier of a supported kind. The message says what to do."""
 
 
 class _InputForm(NamedTuple):
-    """Height and width in pixels, the number of channels, and whether they come before height and width."""
+    """Hold height and width in pixels, the number of channels, and whether they come before height and width."""
 
     height: int
     width: int
@@ -38,7 +38,7 @@ class _InputForm(NamedTuple):
 
 
 def _input_form(source: SourceModel, size: tuple[int, int] | None) -> _InputForm:
-    """Return what the input takes; `size` fills in what the model leaves open. Raise `AdaptError`."""
+    """Return the form of the input. `size` is for a model that leaves it open. Raise `AdaptError`."""
     shape = source.shape
     if len(shape) != 3 or not (source.dtype.is_floating or source.dtype.is_integer):
         raise AdaptError(
@@ -80,7 +80,7 @@ def _before(tensor: tf.Tensor, passed: Iterable[str] = ()) -> tf.Tensor:
 
 
 class _LinearHead(NamedTuple):
-    """Evidence [N, h, w, D] whose mean, times `kernel` [D, C], plus `bias` [C], is the logits; None for the identity.
+    """Hold evidence [N, h, w, D] whose mean, times `kernel` [D, C], plus `bias` [C], is the logits; None is identity.
 
     With `channels_first` the evidence is [N, D, h, w].
     """
@@ -92,7 +92,7 @@ class _LinearHead(NamedTuple):
 
 
 def _averaged(tensor: tf.Tensor) -> _LinearHead | None:
-    """Return what `tensor` is the mean of, over height and width; None if it is no such mean."""
+    """Return the head that averages over height and width and gives `tensor`; None for any other."""
     operation = _before(tensor, passed=("Reshape", "Squeeze")).op
     if operation.type != "Mean" or operation.inputs[0].shape.rank != 4:
         return None
@@ -102,7 +102,7 @@ def _averaged(tensor: tf.Tensor) -> _LinearHead | None:
 
 
 def _linear_head(logits: tf.Tensor) -> _LinearHead | None:
-    """Return the average pooling that the logits are, or that one linear layer turns into them; None if neither is."""
+    """Return the average pooling, and the linear layer if any, that give the logits; None for any other head."""
     if (pooled := _averaged(logits)) is not None:
         return pooled
     operation, bias = _before(logits, passed=("Reshape", "Squeeze")).op, None
@@ -124,7 +124,7 @@ def _linear_head(logits: tf.Tensor) -> _LinearHead | None:
 
 @dataclass(frozen=True)
 class AdaptedModel:
-    """A source model by the contract. `serving_function` is what is exported, `confidences` what the source answers.
+    """Wrap a source model by the contract: export `serving_function`, compare it with the source's `confidences`.
 
     `size` is (height, width) in pixels, `classes` the number of labels that it wants (2 for one output), `activation`
     what ends the model and is left out of the served graph, `expects` the scale of its input if it shows that. `note`
@@ -147,7 +147,7 @@ class AdaptedModel:
 
     @property
     def has_class_maps(self) -> bool:
-        """Tell whether the served model has the output `class_maps`."""
+        """Return whether the served model has the output `class_maps`."""
         return self._head is not None
 
     def serving_function(self, scale: Scale) -> tf.types.experimental.PolymorphicFunction:
@@ -212,9 +212,9 @@ class AdaptedModel:
 
 
 def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedModel:
-    """Read off `source` what can be read; give `size` (height, width) only if the model leaves it open.
+    """Adapt `source`. Give `size` (height, width) only if the model leaves it open.
 
-    Raise `AdaptError` for what cannot be served, saying what to do.
+    Raise `AdaptError` for a model that cannot be served.
     """
     form = _input_form(source, size)
     model = freeze(_scores(source, form), source.name)

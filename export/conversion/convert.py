@@ -19,7 +19,7 @@ _WAY_OUT = "Replace the layer by others that compute the same, or leave it out i
 
 
 class ConversionError(ExportError):
-    """A layer that has no counterpart in ONNX; the message names it and what to do."""
+    """Report a layer that has no counterpart in ONNX. The message names it and says what to do."""
 
 
 def convert(model: ImageModel, scale: Scale, out: Path, metadata: Metadata) -> None:
@@ -82,7 +82,7 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _make_reproducible(model: onnx.ModelProto) -> None:
-    """Rename what tf2onnx numbers as its sets happen to lie, so that a model always gives the same bytes.
+    """Rename what tf2onnx numbers in random order, so that a model always gives the same bytes.
 
     Nodes and what they compute are numbered anew in their order, constants in the order of their first use.
     """

@@ -1,4 +1,4 @@
-"""Read, check, convert, prove and deliver a model from elsewhere; quantize it if that loses nothing."""
+"""Read, check, convert, verify and deliver a custom model; quantize it if that loses nothing."""
 
 import re
 import shlex
@@ -48,7 +48,7 @@ LEAST_TO_JUDGE_INT8 = 100
 def convert_custom(options: ConvertOptions, build: Path) -> None:
     """Convert a source model and deliver the file, in int8 if its bounds hold.
 
-    What is made on the way, and the reports, stay in `build/NAME-VERSION/`. Raise `ExportError`.
+    Intermediate files and reports stay in `build/NAME-VERSION/`. Raise `ExportError`.
     """
     to = destination(options.out)
     name, version, model = _load(options)
@@ -98,7 +98,7 @@ def _command(address: str) -> str:
 
 
 def _write_page(out: Path, served: Path, data: Dataset) -> None:
-    """Write what the served file answers to the photographs of `data.valid`."""
+    """Write a page with the served file's answers to the photographs of `data.valid`."""
     model = Model.load(served)
     photos = spread(data.valid, MOST_COMPARED)
     files = [photo.path for photo in photos]
@@ -177,7 +177,7 @@ def _valid(text: str, option: str) -> str:
 
 
 def _derived(text: str) -> str:
-    """Return a valid name that is as near to `text`, which nobody chose, as can be."""
+    """Return the valid name that is nearest to `text`, which nobody chose."""
     letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", letters).strip("-._+")[:100] or "model"
 
@@ -193,7 +193,10 @@ def _scale_missing(model: str) -> str:
 def _choice(
     options: ConvertOptions, model: ImageModel, orders: list[Labels], data: Dataset | None, rule: InputRule
 ) -> tuple[Scale, Labels]:
-    """Return what was said, what the model shows, or what the photographs tell. Raise `ExportError` if nothing does."""
+    """Return the scale and order that were given, that the model shows, or that the photographs show.
+
+    Raise `ExportError` if none of them decides.
+    """
     scale: Scale | None = options.scale or model.expects
     order = options.label_order if len(orders) > 1 else None
     if data:
@@ -213,7 +216,7 @@ def _choice(
 
 
 def _read_off(model: ImageModel) -> str:
-    """Return what the model itself shows, as lines for a person."""
+    """Return the facts found in the model itself, as lines for a person."""
     endings = {
         "softmax": "a softmax, left out: the file gives logits",
         "sigmoid": "a sigmoid, left out: the file gives logits, and the function answers with their softmax",
@@ -222,7 +225,7 @@ def _read_off(model: ImageModel) -> str:
     }
     maps = "yes" if model.has_class_maps else "none: no average pooling precedes the last layer"
     lines = [
-        "read off the model:",
+        "found in the model:",
         f"  input: {model.size[0]} × {model.size[1]} pixels",
         f"  scale: {model.expects or 'not shown'}",
         f"  ends in {endings[model.activation]}",
@@ -233,13 +236,13 @@ def _read_off(model: ImageModel) -> str:
 
 
 def _told(options: ConvertOptions, scale: Scale, metadata: Metadata) -> str:
-    """Return what the served file says that the model does not, as lines for a person."""
+    """Return the facts of the served file that are not in the model itself, as lines for a person."""
     names = Catalogue()
     known = sum(names.find(label)["scientific_name"] is not None for label in metadata.labels)
     scaled_by = "--scale" if options.scale else "measured or read"
     return "\n".join(
         (
-            "told:",
+            "given or measured:",
             f"  name and version: {metadata.name} {metadata.version}",
             f"  scale: {scale} ({scaled_by})",
             f"  photos to squares: {metadata.resize.mode}",
@@ -251,7 +254,7 @@ def _told(options: ConvertOptions, scale: Scale, metadata: Metadata) -> str:
 
 
 def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | None:
-    """Return the photographs of --data with a converted file's labels; --labels tells how ids name their folders."""
+    """Return the photographs of --data with a converted file's labels. --labels maps ids to folder names."""
     if options.data is None:
         return None
     names = Model.load(file).card.labels
@@ -263,7 +266,7 @@ def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | 
 
 
 def _require_servable(file: Path) -> None:
-    """Load the file as the function does at startup. Raise `ExportError` with what the function would say."""
+    """Load the file as the function does at startup. Raise `ExportError` with the function's own message."""
     try:
         Classifier(Settings(model_path=file))
     except (ModelError, SettingsError) as error:
@@ -278,7 +281,7 @@ def _pixels(data: Dataset | None, file: Path, model: ImageModel) -> NDArray[np.u
 
 
 def _quantize(float_file: Path, int8_file: Path, data: Dataset) -> None:
-    """Quantize with the photographs to train with. Raise `ExportError` for whatever onnxruntime raises."""
+    """Quantize with the training photographs. Raise `ExportError` for any error of onnxruntime."""
     try:
         quantize(float_file, int8_file, [photo.path for photo in data.train])
     except ExportError:
@@ -288,7 +291,7 @@ def _quantize(float_file: Path, int8_file: Path, data: Dataset) -> None:
 
 
 def _quantized_if_good(float_file: Path, data: Dataset | None) -> tuple[Path, dict[str, Any]]:
-    """Return the file to serve, and figures: `why` says what is served, `int8_bounds` what int8 had to keep."""
+    """Return the file to serve, and figures: `why` it is served, and the `int8_bounds` that were tested."""
     figures: dict[str, Any] = {"int8_bounds": []}
     if data is None:
         why = "there are no photographs (--data) to calibrate int8 with, or the model is in integers already"

@@ -11,13 +11,13 @@ FILE_NAME = SERVED_MODEL.name
 
 
 class DeliveryError(ExportError):
-    """The file cannot be put where it was wanted; the message says why."""
+    """Report a file that cannot be delivered. The message says why."""
 
 
 def destination(out: str) -> Path | ObjectAddress:
     """Return the file or object that `--out` stands for; a folder, or an address that ends in `/`, gets `flowers.onnx`.
 
-    Raises `DeliveryError` for an address that is none, or a file that would not be taken for an ONNX model.
+    Raise `DeliveryError` for an invalid address, or another extension than `.onnx`.
     """
     named = out if out.endswith(".onnx") else f"{out.rstrip('/')}/{FILE_NAME}"
     if not out.startswith("gs://"):
@@ -32,10 +32,10 @@ def destination(out: str) -> Path | ObjectAddress:
 
 
 def deliver(file: Path, to: Path | ObjectAddress) -> str:
-    """Copy or upload `file` and return what `MODEL_PATH` has to be for it.
+    """Copy or upload `file` and return the value of `MODEL_PATH` for it.
 
-    A file on this machine is replaced; an object never is, for functions may be running on it: a new version gets an
-    address of its own. Raises `DeliveryError`.
+    A file on this machine is replaced. An object never is, since functions may be serving it: a new version gets an
+    address of its own. Raise `DeliveryError`.
     """
     if isinstance(to, Path):
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""A graph that takes encoded images, from the decoded pixels on.
+"""Cut a graph that takes encoded images after its decoder, so that it takes pixels.
 
-The function decodes and resizes photos itself. The graph's own resize, to a size that is known, then changes nothing,
-and its scaling stays.
+The function decodes and resizes photos itself. The graph's own resize, to a known size, then changes nothing, and its
+scaling stays.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,18 +19,18 @@ _NETWORK = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "FusedBatchNormV3")
 
 
 class EncodedInputError(ExportError):
-    """A graph that decodes images in a way that cannot be taken over; the message says what to save instead."""
+    """Report a graph whose decoder cannot be cut off. The message says what to save instead."""
 
 
 class Decoded(NamedTuple):
-    """The model from the pixels on, uint8 [N, height, width, 3], and their size."""
+    """Hold the model from the pixels on, uint8 [N, height, width, 3], and their size."""
 
     call: Callable[[tf.Tensor], tf.Tensor]
     size: tuple[int, int]
 
 
 class _Part(NamedTuple):
-    """The part of a graph that prepares one image: `pixels` is decoded, `prepared` what the network gets of it."""
+    """Hold the part of a graph that prepares one image: `pixels` is decoded, `prepared` goes into the network."""
 
     graph: Graph
     pixels: str
@@ -69,7 +69,7 @@ def _no_way(name: str) -> EncodedInputError:
 
 
 def _parts(graph: Graph, name: str) -> tuple[_Part, str]:
-    """Return the part for one image, and the tensor of the graph that has all of them, [N, h, w, 3]."""
+    """Return the part for one image, and the tensor of the graph that holds all images, [N, h, w, 3]."""
     if any(node.op in _DECODERS for node in graph.node):
         pixels = next(f"{node.name}:0" for node in graph.node if node.op in _DECODERS)
         for node in _after(graph.node, node_of(pixels)):
@@ -94,7 +94,7 @@ def _parts(graph: Graph, name: str) -> tuple[_Part, str]:
 
 
 def _runs(node: Any, body: str) -> bool:
-    """Tell whether a node is a loop with this body."""
+    """Return whether a node is a loop with this body."""
     return "body" in node.attr and node.attr["body"].func.name == body
 
 
@@ -127,7 +127,7 @@ def _unbatched(graph: Graph, pixels: str, name: str) -> tuple[_Part, str]:
 
 
 def _preparation(part: _Part, name: str) -> tuple[tuple[int, int], Callable[[tf.Tensor], tf.Tensor]]:
-    """Return the size that the graph resizes to, and what it does to pixels of that size, uint8 [h, w, 3]."""
+    """Return the size that the graph resizes to, and its function of pixels of that size, uint8 [h, w, 3]."""
     graph = tf.compat.v1.GraphDef.FromString(part.graph.SerializeToString())
     size = None
     with tf.Graph().as_default() as shapes:

@@ -1,6 +1,6 @@
-"""A TensorFlow function as one flat graph of float32 constants, as it computes in inference.
+"""Freeze a TensorFlow function to one flat graph of float32 constants, as it computes in inference.
 
-Functions are inlined, those that Keras compiles with XLA too. The state of random seeds and random layers are removed.
+Functions are inlined, also those that Keras compiles with XLA. The state of random seeds and random layers are removed.
 """
 
 import re
@@ -23,12 +23,12 @@ _FLOATS = (tf.float16, tf.bfloat16, tf.float64)
 
 
 class FreezeError(ExportError):
-    """A function that cannot become a graph of constants; the message names the layer and what to do."""
+    """Report a function that cannot be frozen. The message names the layer and says what to do."""
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The graph of constants, and a function that answers as the model does in inference.
+    """Hold the graph of constants, and a function that answers as the model does in inference.
 
     `answers` is the model itself, unless the graph had to differ from it: `note` says how.
     """
@@ -104,7 +104,7 @@ def node_of(tensor: str) -> str:
 
 
 def _reduced(graph: Graph, function: Function) -> Graph:
-    """Keep what the outputs need of the values; what only has to run before, as the update of a seed, is left out."""
+    """Drop every node that the outputs do not read, such as the update of a seed."""
     if not any(node.op == "Enter" for node in graph.node):  # a loop of TensorFlow 1 is held together by such inputs
         for node in graph.node:
             data = [name for name in node.input if not name.startswith("^")]

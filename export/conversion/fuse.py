@@ -1,4 +1,4 @@
-"""Do once, at the export, what would be work at every start or for every photo."""
+"""Do work once at the export, instead of at every start or for every photo."""
 
 import tempfile
 from pathlib import Path
@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 def _apply(node: onnx.NodeProto, values: Floats, constants: dict[str, NDArray[Any]]) -> Floats | None:
-    """Return what a node makes of `values`; None for one that is not arithmetic with one number."""
+    """Return a node's result for `values`; None if it is not arithmetic with one number."""
     if node.op_type == "Cast":
         return values
     others = [constants.get(name) for name in node.input]
@@ -30,7 +30,7 @@ def _apply(node: onnx.NodeProto, values: Floats, constants: dict[str, NDArray[An
 
 
 def fold_normalization(graph: onnx.GraphProto) -> bool:
-    """Replace the arithmetic on the input's pixels by one `DequantizeLinear`, where that gives the very same numbers.
+    """Replace the arithmetic on the input's pixels by one `DequantizeLinear`, if that gives exactly the same numbers.
 
     (x - z) × s is what that node computes of bytes in one pass; a `Cast`, a `Mul` and an `Add` take three, in float.
     Return whether it was done.
@@ -61,7 +61,7 @@ def fold_normalization(graph: onnx.GraphProto) -> bool:
 
 
 def fuse(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model as onnxruntime fuses it for any processor, so that no start has to; the rest it does there."""
+    """Return the model as onnxruntime fuses it for any processor. The rest is fused at the start, for the processor."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of what it takes out
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

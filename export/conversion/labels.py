@@ -1,4 +1,4 @@
-"""Read the labels of a model from elsewhere, in the order of its outputs."""
+"""Read the labels of a custom model, in the order of its outputs."""
 
 import codecs
 import json
@@ -17,12 +17,12 @@ _NUMBER_LAST = re.compile(r"(?P<name>\S.*?)\s*[,:;=|\t]\s*(?P<number>\d+)")
 
 
 class LabelsError(ExportError):
-    """Labels that do not fit, or can be read in two ways; the message says what the file should hold."""
+    """Report labels that do not fit, or can be read in two ways. The message says what the file should hold."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels by output, and the names of their class folders: the keys of a map, else the labels themselves.
+    """Hold labels by output, and the names of their class folders: the keys of a map, else the labels themselves.
 
     `order` is how the keys of a map were sorted, if sorting them as numbers and as texts differ.
     """
@@ -96,7 +96,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _unnumbered(names: list[str], file: Path, *, numbers_may_be_names: bool) -> list[str]:
-    """Return the names without the numbers that count them. Raise `LabelsError` if the numbers say something else."""
+    """Return the names without the numbers that count them. Raise `LabelsError` if the numbers contradict the order."""
     for pattern in (_NUMBER_FIRST, _NUMBER_LAST):
         found = [match for name in names if (match := pattern.fullmatch(name))]
         rest = [match["name"] for match in found]
@@ -121,7 +121,7 @@ def _unnumbered(names: list[str], file: Path, *, numbers_may_be_names: bool) -> 
 
 
 def _by_id(content: dict[str, Any], file: Path) -> tuple[dict[str, Any], bool]:
-    """Return a map from id to label, and whether its ids are surely the numbers of the outputs.
+    """Return a map from id to label, and whether its ids are certain to be the numbers of the outputs.
 
     Keras's `class_indices` is a map from label to output: it is turned round. Raise `LabelsError` if both sides of a
     map are numbers.

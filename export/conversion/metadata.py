@@ -10,7 +10,7 @@ import onnx
 
 @dataclass(frozen=True)
 class Resize:
-    """The resize rule: the middle `fraction` (0..1] of a photo (`crop`), or all of it (`stretch`)."""
+    """Define how photos are resized: from the middle `fraction` (0..1] (`crop`), or from all of it (`stretch`)."""
 
     mode: Literal["crop", "stretch"]
     fraction: float = 1.0
@@ -18,7 +18,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The contract's properties. `input_size` is (height, width) in pixels; see `flowers.model.session.ModelCard`."""
+    """Hold the contract's properties; see `flowers.model.session.ModelCard`. `input_size` is height, width (pixels)."""
 
     name: str
     version: str
@@ -34,7 +34,7 @@ class Metadata:
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
-    """Replace the model's metadata properties: texts as they are, everything else as JSON."""
+    """Replace the model's metadata properties: strings as they are, everything else as JSON."""
     properties = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in asdict(metadata).items()

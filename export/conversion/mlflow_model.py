@@ -1,4 +1,4 @@
-"""MLflow's files, read without MLflow: a model's folder, and a registered model in a local file store."""
+"""Read MLflow's files without MLflow: a model's folder, and a registered model in a local file store."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ FLAVOURS = ("tensorflow", "keras")
 
 
 class MlflowError(ExportError):
-    """A folder of MLflow's that has no TensorFlow model; the message says what it has."""
+    """Report an MLflow folder without a TensorFlow model. The message says what it has."""
 
 
 def is_mlflow_folder(path: Path) -> bool:
-    """Tell whether a folder is an MLflow model."""
+    """Return whether a folder is an MLflow model."""
     return (path / "MLmodel").is_file()
 
 
@@ -50,7 +50,7 @@ def weights_of(folder: Path) -> Path:
 def registered_model(uri: str, store: Path) -> tuple[Path, str, str]:
     """Return folder, name and version of `models:/NAME/VERSION` (or `NAME@ALIAS`, `NAME/latest`) in a file store.
 
-    The store is MLflow's `mlruns`. Raises `MlflowError` naming what is registered.
+    The store is MLflow's `mlruns`. Raise `MlflowError` naming what is registered.
     """
     name, _, version = uri.removeprefix("models:/").partition("/")
     name, _, alias = name.partition("@")
@@ -74,7 +74,7 @@ def registered_model(uri: str, store: Path) -> tuple[Path, str, str]:
 
 
 def _artifacts(meta: dict[str, Any], store: Path) -> Path:
-    """Return the model's folder. Stores are copied about: an address that is gone is looked for in `store` itself."""
+    """Return the model's folder. If the address is gone because the store was copied, look in `store` itself."""
     tried = []
     for address in (meta.get("storage_location"), meta.get("source")):
         if not address:

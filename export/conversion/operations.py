@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that tf2onnx lacks or gets wrong, in ONNX's own."""
+"""Translate operations of TensorFlow that tf2onnx lacks or gets wrong."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Handler = Callable[[Any, Any, str, Any], None]
 
 
 def _replace(graph: Any, node: Any, *operations: tuple[str, list[str], dict[str, Any]]) -> None:
-    """Replace a node by a chain of operations: each takes the one before as "", the first what the node takes."""
+    """Replace a node by a chain of operations. Each takes the one before as "", the first the node's input."""
     value, output, shapes, dtypes = node.input[0], node.output, node.output_shapes, node.output_dtypes
     graph.remove_node(node.name)
     for number, (operation, inputs, attributes) in enumerate(operations, 1):
@@ -46,7 +46,7 @@ def _expm1(graph: Any, node: Any, name: str, _: Any) -> None:
 
 
 def _resize(graph: Any, node: Any, _name: str, _: Any) -> None:
-    """Resize to a size: tf2onnx gives the ratio of known sizes, which can round to a pixel less."""
+    """Resize to a size. tf2onnx writes the ratio of known sizes, which can round to a pixel less."""
     image, shape = node.input[0], graph.get_shape(node.input[0])
     graph.set_shape(image, [-1, -1, -1, -1])
     Resize.version_11(graph, node)
@@ -54,7 +54,7 @@ def _resize(graph: Any, node: Any, _name: str, _: Any) -> None:
 
 
 def _weights(node: Any, side: int, new_side: int, axis: int) -> NDArray[np.float32]:
-    """Return what each pixel [new_side] along an axis takes of each old one [side]: TensorFlow resizes single lines."""
+    """Return the weights of the old pixels in each new one along an axis, as TensorFlow computes them."""
     inputs = {"images": np.eye(side, dtype=np.float32).reshape(1, side, 1, side), "size": [new_side, 1]}
     if node.type == "ScaleAndTranslate":  # a ratio that is computed in the graph is that of the sides
         given = [
@@ -79,7 +79,7 @@ def _sides(graph: Any, node: Any) -> tuple[tuple[int, int], ...] | None:
 
 
 def _resize_nearest(graph: Any, node: Any, name: str, _: Any) -> None:
-    """Take the very pixels that TensorFlow takes: near the middle between two, ONNX's rounding differs."""
+    """Take exactly the pixels that TensorFlow takes: near the middle between two, ONNX's rounding differs."""
     sides = _sides(graph, node)
     if sides is None or all(new % old == 0 for old, new in sides):
         _resize(graph, node, name, _)

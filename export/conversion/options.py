@@ -1,4 +1,4 @@
-"""Hold the command line's options for a model from elsewhere."""
+"""Hold the command line's options for a custom model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions(SourceOptions):
-    """Say what to convert, and what the served file is to say of itself."""
+    """Say what to convert, and what the served file states about itself."""
 
     out: str
     labels: Path | None = None

@@ -1,4 +1,4 @@
-"""Which scale of pixels, and which order of labels, makes a model name photographs right: measured, never guessed."""
+"""Measure which scale of pixels, and which order of labels, makes a model name photographs right."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ Choice = tuple[Scale, Labels]
 
 
 class ChoiceError(ExportError):
-    """The photographs contradict what was said of the model, or cannot tell; the message has the figures."""
+    """Report photographs that contradict the given choice, or do not decide. The message has the figures."""
 
 
 def spread(photos: Sequence[Photo], most: int) -> list[Photo]:
@@ -27,13 +27,13 @@ def spread(photos: Sequence[Photo], most: int) -> list[Photo]:
 
 
 def _options(choice: Choice) -> str:
-    """Return what has to be given on the command line for a choice."""
+    """Return the command-line options for a choice."""
     scale, labels = choice
     return f"--scale {scale}" + (f" --label-order {labels.order}" if labels.order else "")
 
 
 def _clearly_better(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    """Tell whether `one` is right where `other` is wrong so much more often than not that chance makes it 1 in 40."""
+    """Return whether `one` is right more often than `other`, at a significance of 1 in 40."""
     gains, losses = int((one & ~other).sum()), int((other & ~one).sum())
     return gains - losses > 2 * np.sqrt(gains + losses)
 
@@ -48,9 +48,9 @@ def choose(
 ) -> Choice:
     """Return the scale and the order of labels under which `model` names photographs of `data.valid` right.
 
-    `scale` and `order` are what was said or seen, if anything: the others are measured beside them all the same.
-    `data` has its labels in the first of the orders. Raises `ChoiceError` where another choice is clearly better than
-    what was said, where none is clearly the best, or where the best is no better than chance.
+    `scale` and `order` are those given or seen, if any; the others are measured beside them all the same. `data` has
+    its labels in the first of the orders. Raise `ChoiceError` if another choice is clearly better than the given one,
+    if none is clearly the best, or if the best is no better than chance.
     """
     photos = spread(data.valid, MOST_PHOTOS)
     pixels = np.stack(list(decoded([photo.path for photo in photos], rule)))

@@ -1,4 +1,4 @@
-"""Static int8: activations as U8, weights as S8 per channel, calibrated on training photographs."""
+"""Quantize to static int8: activations U8, weights S8 per channel, calibrated on training photographs."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ ACTIVATIONS = (
 
 
 class _Photographs(CalibrationDataReader):
-    """Hand the quantizer one photograph at a time, as the function would decode it."""
+    """Give the quantizer one photograph at a time, decoded as by the function."""
 
     def __init__(self, photos: Sequence[Path], model: Path) -> None:
         bar = tqdm(photos, "calibrate", unit="photo", mininterval=1)
@@ -58,7 +58,7 @@ def float_nodes(graph: onnx.GraphProto) -> list[str]:
 
 
 def depthwise_weights(graph: onnx.GraphProto, but: list[str]) -> list[str]:
-    """Return the weights of the depthwise convolutions, but of the nodes named in `but`."""
+    """Return the weights of the depthwise convolutions, except those of the nodes named in `but`."""
     return [
         node.input[1]
         for node in graph.node

@@ -1,4 +1,4 @@
-"""SavedModels and frozen graphs: which function to call, with which input, for which output."""
+"""Load SavedModels and frozen graphs: find the function to call, its input, and its output."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _PICTURES = [
 
 
 class SavedModelError(ExportError):
-    """A SavedModel or frozen graph that is no image classifier, or leaves a choice open; the message says which."""
+    """Report a SavedModel or frozen graph that is no image classifier, or leaves a choice open."""
 
 
 class Computation(NamedTuple):
@@ -192,7 +192,7 @@ def _chosen_input(
 def _labels(
     run: Callable[[tf.Tensor], Any], image: tf.TensorSpec, results: Any, scores: tf.Tensor
 ) -> tuple[str, ...] | None:
-    """Return the labels that a signature answers with, if they stand in the same order whatever the picture."""
+    """Return the labels that a signature answers with, if their order is the same for every picture."""
     texts = [name for name, spec in results.items() if spec.dtype == tf.string] if isinstance(results, dict) else []
     if not texts:
         return None

@@ -1,4 +1,4 @@
-"""The scale of pixel values that a model takes, and how to see it in the model itself."""
+"""Scale pixel values as a model takes them, and find that scale in the model itself."""
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -41,7 +41,7 @@ def scaled(pixels: "tf.Tensor", scale: Scale) -> "tf.Tensor":
 
 
 def _first_values(image: "tf.Tensor") -> list["tf.Tensor"]:
-    """Return what the network proper takes: the image after the arithmetic with constants that comes first."""
+    """Return the input of the network proper: the image after the leading arithmetic with constants."""
     passed = {image.ref()}
     inner = set()
     for operation in image.graph.get_operations():
@@ -60,7 +60,7 @@ def _first_values(image: "tf.Tensor") -> list["tf.Tensor"]:
 
 
 def _is_constant(tensor: "tf.Tensor") -> bool:
-    """Tell whether a tensor is a constant, or a size that is computed from the image's."""
+    """Return whether a tensor is a constant, or a size that is computed from the image's."""
     return tensor.dtype.is_integer or constant(tensor) is not None
 
 
@@ -75,10 +75,11 @@ def constant(tensor: "tf.Tensor") -> NDArray[Any] | None:
 
 
 def expected_scale(frozen: "tf.types.experimental.ConcreteFunction") -> Scale | None:
-    """Return `raw` if the model begins with rescaling 0..255, `0..1` if with rescaling that; None if with neither.
+    """Return `raw` if the model begins by rescaling 0..255, `0..1` if by rescaling 0..1, and None otherwise.
 
-    What the first arithmetic makes of a black and of a white picture tells; a model of TensorFlow Hub, for example,
-    takes 0..1 and makes -1..1 of it. A batch normalization that comes first has learnt any scale: None.
+    The result of the first arithmetic for a black and for a white picture decides. A model of TensorFlow Hub, for
+    example, takes 0..1 and makes -1..1 of it. For a batch normalization that comes first, which learns any scale,
+    return None.
     """
     from tensorflow import fill
 
@@ -93,7 +94,7 @@ def expected_scale(frozen: "tf.types.experimental.ConcreteFunction") -> Scale | 
 
 
 def _scale_of(black: NDArray[Any], dim: NDArray[Any], white: NDArray[Any]) -> Scale | None:
-    """Return the scale of pixels that arithmetic makes these of: of values 0, 1 and 255."""
+    """Return the scale of pixels for which arithmetic turns the values 0, 1 and 255 into these."""
 
     def normalized(dark: NDArray[Any], bright: NDArray[Any]) -> bool:
         return bool(max(np.abs(dark).max(), np.abs(bright).max()) <= _NORMALIZED)

@@ -1,6 +1,6 @@
-"""A TensorFlow model from elsewhere: what kind of file it is, and how to call it.
+"""Load a custom TensorFlow model: detect the kind of its file, and make it callable.
 
-Keras loads what Keras saved (version 3 its own files, PyPI's tf-keras those of version 2), TensorFlow SavedModels.
+Keras 3 loads its own files, PyPI's tf-keras loads those of Keras 2, and TensorFlow loads SavedModels.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ _AS_SAVED_MODEL = (
 
 
 class SourceModelError(ExportError):
-    """A model that cannot be read, or is no image classifier; the message says what is accepted."""
+    """Report a model that cannot be read, or is no image classifier. The message says what is accepted."""
 
 
 @dataclass(frozen=True)
 class SourceModel:
-    """A model's computation in inference, and its one input.
+    """Hold a model's computation in inference, and its one input.
 
     `call` takes a batch [N, *shape] of `dtype` and gives [N, C], whatever activation is last. `shape` is as the model
     states it; None stands for a side that it leaves open. `scale` and `labels` are known if the file has them.
@@ -65,7 +65,7 @@ def _digest(path: Path) -> str:
 def locate(model: str | Path, store: Path = Path("mlruns")) -> tuple[Path, str, str]:
     """Return the file or folder of a model, its name and its version; `models:/NAME/VERSION` is in an MLflow store.
 
-    The version is the registered one, else the beginning of the file's digest, so that other files have others.
+    The version is the registered one, else the beginning of the file's digest, so that different files differ.
     Raise `SourceModelError`.
     """
     registered = str(model).startswith("models:/")
@@ -117,7 +117,7 @@ def _library(file: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return the telling part of Keras's message, which wraps it in the model's whole configuration."""
+    """Return the reason in Keras's message, which also has the model's whole configuration."""
     telling = re.search(r"(Could not locate|Unknown layer|Requested the deserialization)[^.]+", str(error))
     return telling.group() if telling else str(error).partition("\n")[0]
 

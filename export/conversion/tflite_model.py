@@ -1,4 +1,4 @@
-"""A .tflite file by the model contract: float, or full-integer."""
+"""Adapt a .tflite file, float or full-integer, to the model contract."""
 
 import warnings
 import zipfile
@@ -26,11 +26,11 @@ INTEGER_TOLERANCE = 0.02
 
 
 class TfliteError(ExportError):
-    """A .tflite file that is no image classifier; the message says what to do."""
+    """Report a .tflite file that is no image classifier. The message says what to do."""
 
 
 def is_tflite(file: Path) -> bool:
-    """Tell whether a file is a TFLite model, by its content."""
+    """Return whether a file is a TFLite model, by its content."""
     if not file.is_file():
         return False
     with file.open("rb") as content:
@@ -39,7 +39,7 @@ def is_tflite(file: Path) -> bool:
 
 @dataclass(frozen=True)
 class TfliteModel:
-    """A TFLite classifier, with the same face as `AdaptedModel`."""
+    """Wrap a TFLite classifier in the interface of `AdaptedModel`."""
 
     size: tuple[int, int]
     classes: int
@@ -190,7 +190,7 @@ def _labels(file: Path) -> tuple[str, ...] | None:
 
 
 def _activation(model: onnx.ModelProto) -> tuple[Activation, str]:
-    """Return what ends the model, and the tensor before it: real numbers, not quantized ones."""
+    """Return the final activation, and the tensor before it: real numbers, not quantized ones."""
     makers = {name: node for node in model.graph.node for name in node.output}
     tensor = model.graph.output[0].name
     if (last := makers[tensor]).op_type == "QuantizeLinear":
@@ -204,7 +204,7 @@ def _activation(model: onnx.ModelProto) -> tuple[Activation, str]:
 
 
 def _free_batch(model: onnx.ModelProto) -> None:
-    """Let the model take any number of images: TFLite files are often made for one."""
+    """Let the model take any number of images. TFLite files are often made for one."""
     del model.graph.value_info[:]
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
     constants = {tensor.name: tensor for tensor in model.graph.initializer}

@@ -15,7 +15,7 @@ def average(files: Sequence[Path], out: Path) -> None:
     """Write the mean of the weights of Keras models to `out`, and the last one's history with the others' beside it.
 
     The runs have to begin at the same weights or at each other's: M. Wortsman et al., "Model soups", ICML 2022.
-    Raises `ExportError` if the models are of different networks.
+    Raise `ExportError` if the models are of different networks.
     """
     models = [keras.saving.load_model(file, compile=False) for file in files]
     weights = [model.get_weights() for model in models]

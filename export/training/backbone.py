@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as a Keras model.
+"""Build EfficientNet-Lite0 as a Keras model.
 
 Source: M. Tan, Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, and the
 Lite variants that Google published in 2020: no squeeze-and-excite, ReLU6 instead of swish (so that int8 loses little),
@@ -17,7 +17,7 @@ NORMALIZATION_SCALE = 128.0
 
 
 class Stage(NamedTuple):
-    """A run of inverted-bottleneck blocks: `repeats` of them, the first with `stride`."""
+    """Describe a run of inverted-bottleneck blocks: `repeats` of them, the first with `stride`."""
 
     repeats: int
     kernel: int
@@ -39,7 +39,7 @@ STAGES = (
 
 @keras.saving.register_keras_serializable("flowers")
 class FrozenBatchNormalization(layers.BatchNormalization):
-    """Batch normalization that trains its scale and offset but keeps the pretrained means and variances.
+    """Train scale and offset of batch normalization, but keep the pretrained means and variances.
 
     A few thousand flowers would move those statistics far from what the pretrained weights expect. The fused kernel
     makes it half as fast again as Keras's single operations. The weights are those of the parent class, so that a

@@ -21,7 +21,7 @@ _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9]*)_.+")
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph: its file, and the index of its class, 0 to the number of classes - 1.
+    """Hold a photograph: its file, and the index of its class, 0 to the number of classes - 1.
 
     `label` is `NO_KIND` for a picture of none of the catalogue's kinds; `kind` then names its folder under `other/`.
     `source` names the collection, and the part of it where the collection has several.
@@ -35,7 +35,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labels in the model's order, and three disjoint lists of photographs.
+    """Hold labels in the model's order, and three disjoint lists of photographs.
 
     `train` is fitted to; `holdout` (every 13th photograph of a folder) decides temperature and threshold;
     `valid` decides nothing and is what reports quote.
@@ -48,7 +48,7 @@ class Dataset:
 
 
 class DataMissingError(ExportError):
-    """The photographs are not in the folder that was given."""
+    """Report photographs that are not in the given folder."""
 
 
 def known(photos: Iterable[Photo]) -> list[Photo]:
@@ -62,7 +62,7 @@ def load_dataset(roots: Sequence[Path], leave_out: Collection[str] = ()) -> Data
     Each root holds `train/<class>/*.jpg`, `valid/<class>/*.jpg` and `classes.json` (class folder → label). Labels keep
     the first root's order; later roots append theirs. `other/<kind>/` beside the class folders holds pictures of no
     kind. All photographs of the sources named in `leave_out` go to `valid`, so that they can be tested on.
-    Raises `DataMissingError` naming what is absent.
+    Raise `DataMissingError` naming what is absent.
     """
     labels: dict[str, int] = {}
     parts: dict[str, list[list[Photo]]] = {"train": [], "valid": []}
@@ -125,7 +125,7 @@ def load_class_folders(root: Path, labels: Labels) -> Dataset:
 
     A folder is called as an id or a label of `labels` (ids also with leading zeros), or a `classes.json` in `root` says
     its label. Folders of other classes are left out. Without `valid`, every fifth photograph of a class is `valid`.
-    Raises `DataMissingError` where no photographs are found.
+    Raise `DataMissingError` if no photographs are found.
     """
     names: dict[str, str] = {}
     if (root / "classes.json").is_file():

@@ -29,12 +29,12 @@ CHUNK_BYTES = 1 << 20
 
 
 class GatherError(ExportError):
-    """An archive that is absent, damaged or not in its published form."""
+    """Report an archive that is absent, damaged or not in its published form."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A published file: its name, its official address, and its MD5 as its publishers' loaders state it."""
+    """Describe a published file: its name, its official address, and its MD5 as its publishers' loaders state it."""
 
     name: str
     url: str
@@ -67,7 +67,7 @@ def gather(archives: Path, out: Path, check: bool = True) -> int:
 
     `archives` holds the four published files; those that are absent are fetched into it first. `check` compares each
     file's MD5 with the published one. Oxford's own validation set becomes `valid`, and every tenth of the five kinds.
-    Raises `GatherError`.
+    Raise `GatherError`.
     """
     archives.mkdir(parents=True, exist_ok=True)
     for archive in ARCHIVES:

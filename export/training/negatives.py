@@ -23,11 +23,11 @@ Kind = Literal["photographs", "screenshots", "documents", "textures"]
 
 
 class NotFlowersError(ExportError):
-    """The pictures cannot be had: a tool or a package is missing, or a package holds other files than it did."""
+    """Report a missing tool or package, or a package whose files have changed."""
 
 
 class Source(NamedTuple):
-    """Pictures of one kind in one folder of a package: at most `most` of those whose names match `names`.
+    """Describe pictures of one kind in one folder of a package: at most `most` of those whose names match `names`.
 
     `names` and `leave_out` are glob patterns, parted by blanks.
     """
@@ -95,9 +95,9 @@ SOURCES = (
 
 
 def collect(folder: Path) -> list[Path]:
-    """Fill `folder` with `photographs/`, `screenshots/`, `documents/` and `textures/`; the pictures, sorted.
+    """Fill `folder` with `photographs/`, `screenshots/`, `documents/` and `textures/`; return the pictures, sorted.
 
-    The packages stay in `folder/packages`, so that they are downloaded once. The choice is the same every time. Raises
+    The packages stay in `folder/packages`, so that they are downloaded once. The choice is the same every time. Raise
     `NotFlowersError`.
     """
     for tool in ("apt-get", "dpkg-deb"):

@@ -24,7 +24,7 @@ EVALUATION_SIZE = 224
 
 @dataclass(frozen=True)
 class Phase:
-    """`epochs` at one image size (pixels), with images changed as `changes` says."""
+    """Describe `epochs` at one image size (pixels), with images changed as `changes` says."""
 
     epochs: int
     size: int
@@ -42,7 +42,7 @@ PHASES = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run; kept in the checkpoint, so that a resumed run cannot differ.
+    """Hold everything that decides a training run. The checkpoint keeps it, so that a resumed run cannot differ.
 
     `balance` 0..1: at 0 each photograph is drawn as often, at 1 each class of each source. `others` is the share of
     draws that show no kind of the catalogue, and `others_by_kind` divides it. `elsewhere` is the share of the remaining
@@ -187,7 +187,7 @@ def train(data: Dataset, out: Path, checkpoints: Path, recipe: Recipe, start: Pa
     """Train and write the Keras model to `out` (`.keras`) and its history beside it (`.history.json`).
 
     `start` is a Keras model of the same network to begin with, instead of ImageNet's weights; its history is kept.
-    Each epoch leaves its state under `checkpoints`; the same call goes on from there. Raises `ExportError` when the
+    Each epoch leaves its state under `checkpoints`; the same call resumes from there. Raise `ExportError` if the
     checkpoint belongs to another recipe.
     """
     before: dict[str, Any] = {}

@@ -32,18 +32,18 @@ _CPUID = bytes.fromhex(
 
 
 class EmulatorMissingError(ExportError):
-    """qemu's user-mode emulator is not installed."""
+    """Report that qemu's user-mode emulator is not installed."""
 
 
 class EmulationError(ExportError):
-    """The emulated process failed, or its processor is not the one that was asked for."""
+    """Report that the emulated process failed, or that its processor is not the requested one."""
 
 
 def logits_on_haswell(model: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits, float32 [N, C], of `images`, uint8 [N, 224, 224, 3], on an emulated Haswell.
 
     `model` is an ONNX file with the input `image` and the output `logits`; int8, for qemu computes floats in software
-    (40 s per image). Raises `EmulatorMissingError` without qemu and `EmulationError` where the emulation fails.
+    (40 s per image). Raise `EmulatorMissingError` without qemu and `EmulationError` if the emulation fails.
     """
     from tqdm import tqdm  # not above: the emulated process shall load no more than it needs
 

@@ -1,4 +1,4 @@
-"""Measure of a classifier, from its logits or probabilities and the true classes."""
+"""Measure a classifier, from its logits or probabilities and the true classes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,7 +12,7 @@ CALIBRATION_BINS = 15
 
 
 class Bin(NamedTuple):
-    """Predictions of similar confidence: their number, mean confidence and their accuracy (0..1)."""
+    """Hold predictions of similar confidence: their number, mean confidence and accuracy (0..1)."""
 
     size: int
     confidence: float

@@ -1,4 +1,4 @@
-"""A page in HTML of what a served file answers to labelled photographs."""
+"""Write an HTML page about a served file's answers to labelled photographs."""
 
 import base64
 import html

@@ -24,7 +24,7 @@ SPEED_ROUNDS = 60
 
 
 class Bound(NamedTuple):
-    """A figure, the most or least that it may be, and what it is of."""
+    """Hold a figure, its upper or lower bound, and what it measures."""
 
     name: str
     value: float
@@ -33,7 +33,7 @@ class Bound(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Tell whether the figure is within its bounds."""
+        """Return whether the figure is within its bounds."""
         return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Bound(NamedTuple):
 
 
 class VerificationError(ExportError):
-    """The served file differs more from the TensorFlow model than it may."""
+    """Report a served file that differs more from the TensorFlow model than it may."""
 
 
 def _onnx_logits(model: Model, pixels: NDArray[np.uint8], task: str) -> NDArray[np.float32]:
@@ -60,7 +60,7 @@ def _agreement(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 
 def _same_best(truth: NDArray[np.float64], other: NDArray[np.float64], tolerance: float) -> float:
-    """Return the share of rows whose best in `other` is the best in `truth`, or so near to it that rounding decides."""
+    """Return the share of rows whose best in `other` is the best in `truth`, or ties with it up to rounding."""
     chosen = np.take_along_axis(truth, other.argmax(axis=1)[:, None], axis=1)[:, 0]
     return float((chosen >= truth.max(axis=1) - 2 * tolerance).mean())
 
@@ -121,7 +121,7 @@ def compare_quantized(
 ) -> tuple[list[Bound], dict[str, Any]]:
     """Compare int8 with float, and with int8 on an emulated processor; return bounds, and figures for the report.
 
-    `truth` [N] are the classes of the pixels, uint8 [N, H, W, 3]. Raises `EmulatorMissingError` without qemu.
+    `truth` [N] are the classes of the pixels, uint8 [N, H, W, 3]. Raise `EmulatorMissingError` without qemu.
     """
     unquantized, served = Model.load(float_file), Model.load(served_file)
     float_logits = _onnx_logits(unquantized, pixels, "float")
@@ -172,8 +172,8 @@ def verify(
 ) -> list[Bound]:
     """Compare the source model, float ONNX and the served int8 file on `photos`, and the latter emulated.
 
-    Writes the report as JSON. Raises `VerificationError` naming each bound that does not hold, `EmulatorMissingError`
-    without qemu.
+    Write the report as JSON. Raise `VerificationError` naming each bound that does not hold, and
+    `EmulatorMissingError` without qemu.
     """
     pixels = np.stack(list(pixels_of([photo.path for photo in photos], Model.load(served_file))))
     truth = np.array([photo.label for photo in photos], np.int64)
