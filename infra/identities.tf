@@ -71,7 +71,7 @@ locals {
     [for account in concat(["upload"], tolist(local.backfills)) : [account, "reads", local.results_bucket]],
     [for account in concat(["upload"], tolist(local.backfills)) : [account, "writes", local.results_bucket]],
     [for bucket in var.allowed_buckets : ["http", "reads", bucket]],
-    # Looks before it writes, adds photos and overwrites none, creates and replaces the results beside them.
+    # Looks before it writes, adds photos and overwrites none, creates and replaces the results and corrections beside them.
     [for does in ["adds", "reads", "writes"] : ["http", does, local.archive_bucket] if var.archive_photos],
     [for account in concat(["http", "upload"], tolist(local.backfills)) : [account, "reads", local.model_bucket] if local.model_bucket != null],
     [for bucket in google_storage_bucket.dataflow : ["dataflow", "keeps", bucket.name]], # temporary files

@@ -9,6 +9,7 @@ from .errors import FlowersError
 
 RESULT_SCHEMA: Literal["flowers.result/v1"] = "flowers.result/v1"
 ERROR_SCHEMA: Literal["flowers.error/v1"] = "flowers.error/v1"
+CORRECTION_SCHEMA: Literal["flowers.correction/v1"] = "flowers.correction/v1"
 
 
 class Area(TypedDict):
@@ -132,6 +133,29 @@ class ErrorDocument(TypedDict):
     error: ErrorBody
     image: ImageDocument | None
     classified_at: str
+
+
+class CorrectedImage(TypedDict):
+    """Name an archived photo. `sha256` is the digest of the photo as it was sent."""
+
+    uri: str
+    generation: str
+    sha256: str
+
+
+class CorrectionDocument(TypedDict):
+    """Hold what a person says that a photo shows: a `label` of the model or a free `text`. The other one is None.
+
+    `classified_at` is that of the corrected result.
+    """
+
+    schema: Literal["flowers.correction/v1"]
+    label: str | None
+    text: str | None
+    comment: str | None
+    image: CorrectedImage
+    classified_at: str
+    corrected_at: str
 
 
 def timestamp() -> str:

@@ -5,7 +5,9 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from flask import Request, Response
 
@@ -17,6 +19,9 @@ from ..settings import Settings
 from .classification import Classification
 from .description import Description
 from .responses import Answer, refuse, request_id_of, respond, with_request_id
+
+if TYPE_CHECKING:
+    from .corrections import Corrections
 
 _Routes = dict[str, dict[str, Callable[[Request], Answer]]]
 _DRAIN_BYTES = 64 * 1024 * 1024
@@ -40,7 +45,7 @@ class HttpFunction:
     """Answer the requests of the HTTP contract with `classifier`."""
 
     def __init__(self, classifier: Classifier, settings: Settings, cloud: Cloud) -> None:
-        self._settings = settings
+        self._classifier, self._settings, self._cloud = classifier, settings, cloud
         self._photos = photos = Classification(classifier, settings, cloud)
         description = Description(classifier, settings)
         self._routes: _Routes = {
@@ -52,6 +57,8 @@ class HttpFunction:
             "/species": {"GET": description.species},
             "/openapi.json": {"GET": description.openapi},
         }
+        if settings.archive_bucket:
+            self._routes["/corrections"] = {"POST": self._correct}
         # What model servers answer: KServe and TF Serving, and the paths that Vertex AI sets.
         model = f"/v1/models/{classifier.identity['name']}"
         self._serving_routes: _Routes = {
@@ -97,6 +104,15 @@ class HttpFunction:
             )
             return refused._replace(headers={"Allow": ", ".join(allowed)})
         return handler(request)
+
+    @cached_property
+    def _corrections(self) -> "Corrections":
+        from .corrections import Corrections  # few instances need it
+
+        return Corrections(self._classifier, self._settings, self._cloud)
+
+    def _correct(self, request: Request) -> Answer:
+        return self._corrections.store(request)
 
     def _preflight(self, allowed: list[str]) -> dict[str, str]:
         if self._settings.cors_allow_origin is None:

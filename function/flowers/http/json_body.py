@@ -23,8 +23,8 @@ def begins_as_json(body: bytes) -> bool:
     return body[:64].removeprefix(b"\xef\xbb\xbf").lstrip(_WHITESPACE).startswith(b"{")
 
 
-def parse_json(body: bytes) -> Any:
-    """Parse JSON. Take a few times the body's memory at most, whatever the body.
+def parse_json(body: bytes, shape: str) -> Any:
+    """Parse JSON, which should be like `shape`. Take a few times the body's memory at most, whatever the body.
 
     In large bodies, letters other than ASCII are replaced: a single one can make the parsed text four times as long.
     Raise `InputError` (MALFORMED_REQUEST).
@@ -34,7 +34,7 @@ def parse_json(body: bytes) -> Any:
     try:
         return json.loads(body if len(body) <= ENVELOPE_BYTES else body.translate(_ASCII))
     except (ValueError, RecursionError):
-        raise InputError("MALFORMED_REQUEST", f"The body is not valid JSON. It should be like {_SHAPE}.") from None
+        raise InputError("MALFORMED_REQUEST", f"The body is not valid JSON. It should be like {shape}.") from None
 
 
 def read_image(body: bytes) -> bytes | ObjectAddress:
@@ -42,7 +42,7 @@ def read_image(body: bytes) -> bytes | ObjectAddress:
 
     Raise `InputError` (MALFORMED_REQUEST, BUCKET_NOT_ALLOWED).
     """
-    request = parse_json(body)
+    request = parse_json(body, _SHAPE)
     image = request.get("image") if isinstance(request, dict) else None
     if isinstance(image, str):
         image = {"content": image}

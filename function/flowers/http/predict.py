@@ -31,7 +31,7 @@ def read_prediction_request(body: bytes) -> PredictionRequest:
 
     Raise `InputError`: MALFORMED_REQUEST, INVALID_PARAMETER.
     """
-    request = parse_json(body)
+    request = parse_json(body, _SHAPE)
     instances = request.get("instances") if isinstance(request, dict) else None
     if not isinstance(instances, list) or not 1 <= len(instances) <= _MAX_INSTANCES:
         raise InputError(

@@ -23,6 +23,11 @@ _IMAGES_WAITING = 2
 logger = logging.getLogger(__name__)
 
 
+def name_stem(sha256: str, classified_at: str) -> str:
+    """Return how the names of an archived photo, its result and its correction begin: `YYYY/MM/DD/<sha256>`."""
+    return f"{classified_at.partition('T')[0].replace('-', '/')}/{sha256}"
+
+
 class Archive:
     """Keep classified photos in a bucket; `keep` may be called from many threads and returns at once."""
 
@@ -39,8 +44,7 @@ class Archive:
     def _write(self, data: bytes, document: ResultDocument) -> None:
         image = document["image"]
         ending, media_type = MEDIA_TYPES[str(image["format"])]
-        day = document["classified_at"].partition("T")[0].replace("-", "/")
-        address = ObjectAddress(self._bucket, f"{day}/{image['sha256']}{ending}")
+        address = ObjectAddress(self._bucket, name_stem(str(image["sha256"]), document["classified_at"]) + ending)
         storage = self._cloud.storage
         # Looked up first: an account that may add and not replace could be refused (403) for trying.
         if found := storage.look_up(address):

@@ -60,7 +60,7 @@ def test_openapi_is_valid_and_licensed(client: FlaskClient) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1")
     assert document["info"]["license"]["identifier"] == "Apache-2.0"
-    assert set(document["paths"]) == {*PATHS, "/v1/models/{name}", "/v1/models/{name}:predict"}
+    assert set(document["paths"]) == {*PATHS, "/corrections", "/v1/models/{name}", "/v1/models/{name}:predict"}
 
 
 def test_openapi_operations_have_id_and_summary(client: FlaskClient) -> None:
