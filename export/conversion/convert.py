@@ -76,9 +76,14 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Yield the nodes of a graph and of the graphs inside them."""
     for node in graph.node:
         yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
+        for inner in _branches(node):
+            yield from _nodes(inner)
+
+
+def _branches(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graphs inside a node, as the body of a loop."""
+    for attribute in node.attribute:
+        yield from (inner for inner in (attribute.g, *attribute.graphs) if inner.node)
 
 
 def _make_reproducible(model: onnx.ModelProto) -> None:
@@ -101,6 +106,8 @@ def _make_reproducible(model: onnx.ModelProto) -> None:
     for node in _nodes(graph):
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
+        for value in (value for inner in _branches(node) for value in inner.output):
+            value.name = names.get(value.name, value.name)
     ordered = [onnx.TensorProto.FromString(constants[name].SerializeToString()) for name in used]
     for constant in ordered:
         constant.name = names[constant.name]

@@ -36,6 +36,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "area": lambda: resizing("area"),
     "lanczos3": lambda: resizing("lanczos3", 64, 50),
     "nearest-224-180": lambda: resizing("nearest", 224, 180),
+    "gru": lambda: network(layers.Reshape((24, 96)), layers.Bidirectional(layers.GRU(4)), *head()[1:]),
+    "convolutional-lstm": lambda: network(layers.Reshape((4, 6, 32, 3)), layers.ConvLSTM2D(3, 3), *head()),
+    "padded": lambda: network(layers.Resizing(20, 20, pad_to_aspect_ratio=True), *head()),
     "upsampled": lambda: network(layers.Conv2D(4, 3), layers.UpSampling2D(2, interpolation="bilinear"), *head()),
 }
 
