@@ -12,7 +12,7 @@ REPORT = MAIN.parents[1] / "export" / "reports" / "evaluation.json"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked `bundled_model` when the file under `function/` has another name than the reports."""
+    """Skip what is marked `bundled_model` if the file under `function/` has another name than the reports."""
     about_ours = [item for item in items if item.get_closest_marker("bundled_model")]
     if not about_ours:
         return

@@ -1,4 +1,4 @@
-"""The upload path on one machine, without an account: a bucket, the function, and the events between them.
+"""Run the upload path on one machine, without an account: a bucket, the function, and the events between them.
 
 make local-cloud                              # starts all of it; Ctrl-C ends it
 python -m tests.local_cloud put photo.jpg     # in another shell: uploads, waits, prints the result
@@ -38,7 +38,7 @@ Its result appears here, and in the bucket as photo.jpg.json. Ctrl-C ends all of
 
 @contextmanager
 def upload_function(port: int) -> Iterator[None]:
-    """`classify_upload` under functions-framework on `port`, with the settings of this environment."""
+    """Serve `classify_upload` with functions-framework on `port`, with the settings of this environment."""
     # Ctrl-C is for this process, in a group of its own; it ends the other.
     process = subprocess.Popen(framework("classify_upload", port), process_group=0)
     try:
@@ -128,7 +128,7 @@ def _wait_for_result(bucket: storage.Bucket, photo: storage.Blob, suffix: str) -
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.local_cloud", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(required=True, dest="command")
     starting = commands.add_parser("start", help="start the bucket, the function and the events")

@@ -34,7 +34,7 @@ _POLL_SECONDS = 1.0
 
 
 class SmokeError(Exception):
-    """A deployment that does not do what it should."""
+    """Report a deployment that does not work as it should."""
 
 
 def identity_token(url: str) -> str:

@@ -1,4 +1,4 @@
-"""`make local-cloud`'s command as someone uses it: start, put, read with the ordinary client, Ctrl-C."""
+"""Test the command of `make local-cloud` as people use it: start, put, read with the ordinary client, Ctrl-C."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from google.cloud import storage
 from tests.local_cloud import BUCKET
 from tests.support.local_cloud_process import READY_SECONDS, LocalCloud, running
 from tests.support.paths import ROOT
-from tests.support.server_process import free_port, surroundings
+from tests.support.server_process import clean_environment, free_port
 from tests.support.upload_server import photo
 
 # Ctrl-C gives the function 5 seconds to finish what it is at.
@@ -26,7 +26,7 @@ END_SECONDS = 10.0
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """Provide a local cloud that has said hello."""
+    """Provide a local cloud that is ready."""
     with running(tmp_path_factory.mktemp("cloud")) as cloud:
         cloud.wait_for("Ctrl-C ends")
         yield cloud
@@ -36,7 +36,7 @@ def put(port: int, *files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.local_cloud", "put", *files],
         cwd=ROOT,
-        env=surroundings(STORAGE_EMULATOR_HOST=f"http://127.0.0.1:{port}"),
+        env=clean_environment(STORAGE_EMULATOR_HOST=f"http://127.0.0.1:{port}"),
         capture_output=True,
         text=True,
         timeout=90,
@@ -45,7 +45,7 @@ def put(port: int, *files: Path) -> subprocess.CompletedProcess[str]:
 
 
 def client(port: int) -> storage.Client:
-    """The ordinary client, told where the local cloud is; STORAGE_EMULATOR_HOST does the same for a whole shell."""
+    """Provide the ordinary client for the local cloud; STORAGE_EMULATOR_HOST does the same for a whole shell."""
     options = {"api_endpoint": f"http://127.0.0.1:{port}"}
     credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
     return storage.Client(project="garden", credentials=credentials, client_options=options)

@@ -1,4 +1,4 @@
-"""The READMEs keep their word: each command runs, settings, targets, links and files exist."""
+"""Test that the READMEs are true: each command runs; settings, targets, links and files exist."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from flowers.settings import Settings
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.paths import ROOT
 from tests.support.readmes import READMES, all_commands
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 # Where a command is run, by a pattern of commands. The first pattern that matches counts.
 HERE = "tests/test_readme.py"
@@ -67,7 +67,9 @@ def test_make_command_is_understood_by_make(command: str) -> None:
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Run the server of `make serve` on a free port and return it."""
     port = free_port()
-    server = ServerProcess(framework("classify_http", port), tmp_path_factory.mktemp("serve") / "log", surroundings())
+    server = ServerProcess(
+        framework("classify_http", port), tmp_path_factory.mktemp("serve") / "log", clean_environment()
+    )
     try:
         server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 30)
         yield port
@@ -77,7 +79,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder with the photos that the commands name, where curl shows the status it got."""
+    """Make a folder with the photos that the commands name, and a curl that shows the status."""
     folder = tmp_path_factory.mktemp("photos")
     for name in re.findall(r"\w+\.(?:jpg|heic)", " ".join(all_commands("localhost:8080"))):
         (folder / name).write_bytes(encode(draw_flower(), "JPEG"))  # the format is detected from the content
@@ -92,7 +94,7 @@ def test_curl_command_is_answered(command: str, port: int, folder: Path) -> None
     done = subprocess.run(
         ["bash", "-c", command.replace("localhost:8080", f"127.0.0.1:{port}")],  # noqa: S607
         cwd=folder,
-        env=surroundings(CURL_HOME=str(folder)),
+        env=clean_environment(CURL_HOME=str(folder)),
         capture_output=True,
         text=True,
         timeout=60,

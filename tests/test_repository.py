@@ -1,4 +1,4 @@
-"""The repository's own rules hold: locked requirements, short make targets, one version of the code."""
+"""Test the repository's own rules: locked requirements, short make targets, one version of the code."""
 
 import re
 import subprocess

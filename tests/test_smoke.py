@@ -1,4 +1,4 @@
-"""The smoke test passes against `make serve` and `make local-cloud`, and fails where a deployment does not work."""
+"""Test that the smoke test passes against `make serve` and `make local-cloud`, and fails on a broken deployment."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from google.cloud import storage
 from tests import smoke
 from tests.support.local_cloud_process import LocalCloud, running
 from tests.support.paths import ROOT
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """`make local-cloud`."""
+    """Provide `make local-cloud`."""
     with running(tmp_path_factory.mktemp("smoke")) as cloud:
         cloud.wait_for("Ctrl-C ends")
         yield cloud
@@ -30,10 +30,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`make serve`: its command, on a port of its own."""
+    """Provide the command of `make serve`, on a port of its own."""
     port = free_port()
     log = tmp_path_factory.mktemp("serve") / "log"
-    server, url = ServerProcess(framework("classify_http", port), log, surroundings()), f"http://127.0.0.1:{port}"
+    server, url = ServerProcess(framework("classify_http", port), log, clean_environment()), f"http://127.0.0.1:{port}"
     try:
         server.wait_until(lambda: answers(f"{url}/health"), 30)
         yield url
@@ -42,7 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(*arguments: str, storage_url: str = "") -> subprocess.CompletedProcess[str]:
-    """Return the smoke test as it is called."""
+    """Run the smoke test's command line."""
     environment = os.environ | ({"STORAGE_EMULATOR_HOST": storage_url} if storage_url else {})
     command = [sys.executable, "-m", "tests.smoke", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)

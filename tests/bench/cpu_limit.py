@@ -12,8 +12,8 @@ _PERIOD_MICROSECONDS = 100_000
 def limit_cpu(process: int, cpus: float) -> str:
     """Limit a process and its future children to `cpus` CPUs. Return how.
 
-    Uses a control group (version 2 or 1) if this user may create one, else affinity, which only knows whole CPUs.
-    Raises `OSError` if neither works.
+    Use a control group (version 2 or 1) if this user may create one, else affinity, which only knows whole CPUs.
+    Raise `OSError` if neither works.
     """
     if cpus >= (os.cpu_count() or 1):
         return "all CPUs"

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.bench.cpu_limit import limit_cpu, remove_limit
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 _START_SECONDS = 60.0
 _SAMPLE_SECONDS = 0.05
@@ -16,7 +16,7 @@ _SAMPLE_SECONDS = 0.05
 def serving(log: Path, threads: int, cpus: float) -> Iterator[tuple[str, ServerProcess]]:
     """Serve `classify_http` with `threads` threads on `cpus` CPUs. Yield its address and process once it answers."""
     port = free_port()
-    server = ServerProcess(framework("classify_http", port), log, surroundings(THREADS=str(threads)))
+    server = ServerProcess(framework("classify_http", port), log, clean_environment(THREADS=str(threads)))
     try:
         limit_cpu(server.process.pid, cpus)
         url = f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""A real Chromium on a real server process, and a page that may talk to nobody else."""
+"""Provide a real Chromium, a real server process, and a page that may talk to no other host."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.drawn_flower import draw_flower, encode
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 READY_SECONDS = 30.0
 # Without the last four, Chromium looks for its maker's servers by itself.
@@ -30,12 +30,12 @@ FLAGS = (
 
 
 class Service(NamedTuple):
-    """A function that serves at `url`, which ends in a slash."""
+    """Hold the address of a serving function; `url` ends in a slash."""
 
     url: str
 
     def ask(self, picture: bytes, query: str = "lang=en&heatmap=1") -> dict[str, Any]:
-        """Return the document that the function answers to a picture, be it a result or an error."""
+        """Return the function's document for a picture, a result or an error."""
         request = urllib.request.Request(f"{self.url}?{query}", picture, {"Content-Type": "image/x-any"})
         try:
             with urllib.request.urlopen(request) as response:
@@ -54,11 +54,11 @@ class Service(NamedTuple):
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Service]:
-    """functions-framework with the function, in a process of its own."""
+    """Serve the function with functions-framework, in a process of its own."""
     port = free_port()
     service = Service(f"http://127.0.0.1:{port}/")
     with TemporaryDirectory() as folder:
-        server = ServerProcess(framework("classify_http", port), Path(folder) / "log", surroundings(**settings))
+        server = ServerProcess(framework("classify_http", port), Path(folder) / "log", clean_environment(**settings))
         try:
             server.wait_until(lambda: answers(service.url + "health"), READY_SECONDS)
             yield service
@@ -68,14 +68,14 @@ def serving(**settings: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """Provide the function, told to identify whatever it sees, so that drawn flowers will do."""
+    """Provide the function without a threshold, so that it identifies drawn flowers."""
     with serving(REJECT_BELOW="0") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Provide a headless Chromium; the test is skipped where none is installed."""
+    """Provide a headless Chromium. Skip the test if none is installed."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs Chromium: apt-get install chromium")
@@ -86,7 +86,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """Open the page as a visitor would; keeps what the page asked for and complained of."""
+    """Open the page as a visitor would. Record the page's requests and complaints."""
 
     def __init__(self, browser: Browser, home: Service) -> None:
         self._browser = browser
@@ -114,13 +114,13 @@ class Visit:
             self.complaints.append(text)
 
     def foreign(self) -> list[str]:
-        """Return the addresses asked for that are not on this machine."""
+        """Return the requested addresses that are not on this machine."""
         return [url for url in self.asked if not url.startswith(("http://127.0.0.1:", "blob:", "data:"))]
 
 
 @pytest.fixture
 def visit(browser: Browser, service: Service) -> Iterator[Visit]:
-    """Open pages; in the end nothing may have gone to another host, and no script or policy may have complained."""
+    """Open pages. Fail if one sent a request to another host, or if a script or policy complained."""
     visit = Visit(browser, service)
     yield visit
     for context in visit.contexts:
@@ -144,5 +144,5 @@ def rose() -> bytes:
 
 @pytest.fixture(scope="session")
 def lily() -> bytes:
-    """Another one, standing."""
+    """Return another drawn flower, in portrait format."""
     return encode(draw_flower(300, 400), "PNG")

@@ -1,6 +1,6 @@
 """Make the README's picture of the page: PYTHONPATH=function .venv/browser/bin/python -m tests.browser.screenshot
 
-The sunflower is drawn here, so that the picture is nobody's property.
+The sunflower is drawn here, so that nobody owns the picture.
 """
 
 import io
@@ -27,7 +27,7 @@ Pixels = NDArray[np.float64]
 
 
 def _meadow(random: np.random.Generator) -> Pixels:
-    """Greens out of focus."""
+    """Draw greens out of focus."""
     coarse = (random.random((7, 10)) * 160 + 40).astype(np.uint8)
     light = np.asarray(Image.fromarray(coarse).resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC), float) / 255
     return light[..., np.newaxis] * (105, 190, 85)
@@ -68,7 +68,7 @@ def _heart(pixels: Pixels, x: Pixels, y: Pixels) -> Pixels:
 
 
 def draw_sunflower() -> Image.Image:
-    """Return a drawn sunflower that the bundled model takes for one."""
+    """Return a drawn sunflower that the bundled model recognizes."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(float)
     x, y = (x - _WIDTH / 2) / _HEIGHT, (y - _HEIGHT / 2) / _HEIGHT

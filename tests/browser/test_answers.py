@@ -1,4 +1,4 @@
-"""Photos chosen, dropped or pasted come back with their species, or with an error in plain words."""
+"""Test that photos chosen, dropped or pasted get their species, or an error in plain words."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from tests.support.pictures import oriented
 
 
 def sent_by(page: Page, name: str, data: bytes) -> bytes:
-    """Return what the page sends to the classifier for a file, which is what arrives there."""
+    """Return the bytes that the page sends to the classifier for a file."""
     page.evaluate(
         """() => {
             const ask = window.fetch;
@@ -32,7 +32,7 @@ def sent_by(page: Page, name: str, data: bytes) -> bytes:
 
 
 def expect_answer(page: Page, document: dict[str, Any], language: str = "en") -> None:
-    """The page shows what the document says."""
+    """Fail unless the page shows the document's content."""
     best = document["predictions"][0]
     expect(verdict(page)).to_have_text(document["species"]["names"][language])
     expect(page.locator(".scientific")).to_have_text(best["scientific_name"])

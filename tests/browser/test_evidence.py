@@ -1,4 +1,4 @@
-"""The heat map: over the part of the photo that it belongs to, for the candidate that was chosen."""
+"""Test that the heat map lies over the right part of the photo, for the chosen candidate."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from tests.support.tiny_model import tiny_model
 
 
 def brightness(picture: str) -> NDArray[np.int64]:
-    """Tell how light each pixel of a heat map's picture is, 0..765."""
+    """Return how light each pixel of a heat map's picture is, 0..765."""
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGBA"))
     light: NDArray[np.int64] = pixels[..., :3].sum(axis=2, dtype=np.int64)
     return light

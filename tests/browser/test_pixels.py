@@ -1,4 +1,4 @@
-"""The pixels that the model sees are those that Chromium draws, over formats × orientations × colour spaces."""
+"""Test that the model sees the pixels that Chromium draws: formats × orientations × colour spaces."""
 
 import base64
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def drawn(canvas: Page, data: bytes) -> NDArray[Any]:
 
 
 def check(canvas: Page, data: bytes, largest: int = 2) -> None:
-    """Fail when the model sees other pixels than Chromium draws."""
+    """Fail if the model sees other pixels than Chromium draws."""
     expected = drawn(canvas, data)
     height, width, _ = expected.shape
     pixels = decode(data, InputRule(height, width), 250_000_000, PixelBudget(50_000_000)).pixels

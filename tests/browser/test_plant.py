@@ -1,4 +1,4 @@
-"""Several photos of one plant, added one after the other, get one answer."""
+"""Test that several photos of one plant, added one after the other, get one answer."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""The page for everyone: two languages, the keyboard, screen readers, any width, and names that look like HTML."""
+"""Test the page for everyone: two languages, the keyboard, screen readers, any width, names that look like HTML."""
 
 import json
 import re
@@ -179,7 +179,7 @@ def hostile_species() -> dict[str, Any]:
 
 
 def expect_no_html(page: Page) -> None:
-    """Nothing hostile became an element; `visit` sees to it that no dialog came up."""
+    """Fail if a hostile text became an element. `visit` fails if a dialog came up."""
     page.wait_for_timeout(100)
     assert page.evaluate("() => document.querySelectorAll('[src=x], [onerror], body h1 ~ h1').length") == 0
 

@@ -1,4 +1,4 @@
-"""What a visitor does and sees."""
+"""Do what a visitor does, and read what a visitor sees."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ def choose(page: Page, *files: File) -> None:
 
 
 def wait(page: Page) -> None:
-    """Until every photo has its answer."""
+    """Wait until every photo has its answer."""
     expect(page.locator("#progress")).to_be_hidden()
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
 
 
 def hand_over(page: Page, event: str, *files: File) -> None:
-    """Drop or pastes files on the page: `event` is `drop` or `paste`."""
+    """Drop or paste files on the page; `event` is `drop` or `paste`."""
     page.evaluate(
         """([event, files]) => {
             const data = new DataTransfer();
@@ -52,6 +52,6 @@ def tabs(page: Page) -> Locator:
 
 
 def heat(page: Page) -> str | None:
-    """Return the heat map's picture, None where none is shown."""
+    """Return the heat map's picture, or None if none is shown."""
     found: str | None = page.evaluate("() => document.querySelector('.heat')?.toDataURL() ?? null")
     return found

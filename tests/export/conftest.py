@@ -1,4 +1,4 @@
-"""What the tests of the export share: a small data set of drawn flowers, and a network converted once."""
+"""Share a small data set of drawn flowers among the tests of the export."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every documented value of every option passes the real command line."""
+"""Test that every documented value of every option passes the real command line."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The READMEs' commands of the export are accepted, and those that make an example make its files."""
+"""Test that the READMEs' export commands are accepted, and that those for an example make its files."""
 
 import shlex
 import subprocess

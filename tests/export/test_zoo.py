@@ -1,4 +1,4 @@
-"""Models of `keras.applications` convert in every form, answer as in TensorFlow, and are served over HTTP."""
+"""Test that `keras.applications` convert in every form, answer as in TensorFlow, and are served over HTTP."""
 
 import json
 import os

@@ -32,7 +32,7 @@ def client() -> Iterator[FlaskClient]:
 
 @pytest.fixture(scope="session")
 def storage_server() -> Iterator[EmulatedStorage]:
-    """fake-gcs-server, which storage clients find by themselves while the tests run."""
+    """Run fake-gcs-server, which storage clients find by themselves while the tests run."""
     with EmulatedStorage() as server:
         yield server
 
@@ -51,7 +51,7 @@ def instances(storage_server: EmulatedStorage) -> tuple[FlaskClient, WatchedStor
 
 @pytest.fixture
 def cloud(bucket: storage.Bucket, instances: tuple[FlaskClient, WatchedStorage, FlaskClient]) -> Iterator[UploadCloud]:
-    """Provide a bucket and two instances at work on it; the test fails when a hook is left."""
+    """Provide a bucket and two instances at work on it; the test fails if a hook is left."""
     instances[1].clear()
     yield UploadCloud(bucket, *instances)
     assert not instances[1].hooks
@@ -68,7 +68,7 @@ def versioned(cloud: UploadCloud) -> UploadCloud:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    """Google's emulator; skips where it is not installed."""
+    """Provide Google's emulator. Skip the test if it is not installed."""
     if Emulator.program() is None:
         pytest.skip("needs Google's Pub/Sub emulator: gcloud components install pubsub-emulator, and Java")
     with Emulator() as running:
@@ -77,7 +77,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingPubSub]:
-    """Provide a Pub/Sub that fails as told, and a shortened patience with it."""
+    """Provide a Pub/Sub that fails on demand, with shortened timeouts."""
     monkeypatch.setattr(topic, "_TIMEOUT", (0.5, 0.5))
     retry = topic._RETRY.with_delay(initial=0.02, maximum=0.1, multiplier=2.0).with_timeout(1.0)
     monkeypatch.setattr(topic, "_RETRY", retry)
@@ -88,7 +88,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingPubSub]:
 
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """Return what the function warns of, whether or not an entry point has set up its log."""
+    """Return the function's warnings, whether or not an entry point has set up its log."""
     monkeypatch.setattr(logging.getLogger("flowers"), "propagate", True)
     caplog.set_level(logging.WARNING, "flowers")
     return caplog
@@ -108,7 +108,7 @@ def jpeg(flower: Image.Image) -> bytes:
 
 @pytest.fixture(scope="session")
 def photos() -> list[Path]:
-    """Photographs of the data set, one a species; the test is skipped where the data set is absent."""
+    """Return photographs of the data set, one per species. Skip the test without the data set."""
     folders = sorted(path for path in (FLOWERS102 / "valid").glob("*") if path.is_dir())
     if not folders:
         pytest.skip(f"needs the photographs of {FLOWERS102}")

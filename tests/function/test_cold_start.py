@@ -1,4 +1,4 @@
-"""Cold-start accounting: an instance's first answer, and no other, says in the log what the start took."""
+"""Test that the log entry of an instance's first answer, and no other, has the duration of the start."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ import pytest
 from flowers.log import ColdStart
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.emulated_cloud import binary_event, post_event
-from tests.support.server_process import ServerProcess, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, framework, free_port
 
 PHASES = ["framework", "imports", "model", "first_answer"]
 FOLDER = {"bucket": "garden", "name": "roses/", "generation": "1", "size": "0", "contentType": "text/plain"}
@@ -28,12 +28,12 @@ def post_photo(url: str) -> None:
 
 
 def post_folder(url: str) -> None:
-    """Tell of a new object that is nothing but a folder, which needs no storage."""
+    """Send the event of a new folder, which needs no storage."""
     assert post_event(url, *binary_event(FOLDER)) == 200
 
 
 def post_nonsense(url: str) -> None:
-    """Tell of an object without saying which."""
+    """Send an event that names no object."""
     assert post_event(url, *binary_event({**FOLDER, "generation": "none"})) == 200
 
 
@@ -43,7 +43,7 @@ def entries_of(
     """Return the log of a real server that is asked twice, and the milliseconds from its start to its first answer."""
     port = free_port()
     started = time.perf_counter()
-    server = ServerProcess(framework(target, port), folder / "log", surroundings(LOG_LEVEL=log_level))
+    server = ServerProcess(framework(target, port), folder / "log", clean_environment(LOG_LEVEL=log_level))
 
     def listens() -> bool:
         with socket.socket() as probe:

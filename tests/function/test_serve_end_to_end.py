@@ -1,4 +1,4 @@
-"""The README's command in a clone of one's own: it serves, answers over real sockets, says what is wrong, and ends."""
+"""Test `make serve` in a fresh clone: it serves, answers over real sockets, says what is wrong, and ends."""
 
 import hashlib
 import http.client
@@ -22,23 +22,23 @@ from PIL import Image
 from tests.support.drawn_flower import encode
 from tests.support.http_contract import Contract, Reply, json_request, multipart, part
 from tests.support.paths import ROOT
-from tests.support.server_process import ServerProcess, free_port, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, free_port
 
 READY_SECONDS = 10.0
 END_SECONDS = 10.0
 
 
 class Server(ServerProcess):
-    """`make serve` in `clone`."""
+    """Run `make serve` in `clone`."""
 
     def __init__(self, clone: Path, port: int, settings: dict[str, str]) -> None:
         self.port = port
         of_pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        environment = surroundings(**of_pip, **settings)
+        environment = clean_environment(**of_pip, **settings)
         super().__init__(["make", "serve", f"PORT={port}"], clone / f"server-{port}.log", environment, clone)
 
     def answers(self) -> bool:
-        """Tell whether the server is up, and healthy."""
+        """Return whether the server is up and healthy."""
         try:
             self.request("GET", "/health")
         except OSError:
@@ -63,7 +63,7 @@ class Server(ServerProcess):
             connection.close()
 
     def converse(self, sent: bytes) -> bytes:
-        """Return all that comes back for `sent`, the last that this client says."""
+        """Send `sent`, end the sending side, and return all that comes back."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -82,7 +82,7 @@ def serving(clone: Path, ready_seconds: float = READY_SECONDS, **settings: str) 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what git would hand to someone else: tracked files and new ones, but nothing that is ignored."""
+    """Return a copy of the files that git tracks or would add."""
     if not (ROOT / ".git").exists():
         pytest.skip("needs the git repository to tell which files are its own")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

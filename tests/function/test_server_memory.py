@@ -1,4 +1,4 @@
-"""Keep the memory of a real server within its pixel budget, whichever of its threads decode."""
+"""Test that a real server's memory stays within its pixel budget, whichever of its threads decode."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.support.drawn_flower import draw_flower, encode
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 SIDE, THREADS = 5000, 8
 PIXELS = SIDE * SIDE
@@ -28,7 +28,7 @@ def peak_mib(process: int) -> float:
 def test_threads_free_memory_of_large_pictures(tmp_path: Path) -> None:
     large = draw_flower().resize((SIDE, SIDE), Image.Resampling.NEAREST)
     port = free_port()
-    settings = surroundings(THREADS=str(THREADS), PIXEL_BUDGET=str(PIXELS))
+    settings = clean_environment(THREADS=str(THREADS), PIXEL_BUDGET=str(PIXELS))
     server, url = (
         ServerProcess(framework("classify_http", port), tmp_path / "log", settings),
         f"http://127.0.0.1:{port}",

@@ -1,4 +1,4 @@
-"""Every setting has its default, takes good values, and stops the start with its name when it is bad."""
+"""Test that every setting has its default and takes valid values, and that startup fails on an invalid one."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of infra/ share: the real terraform, with the providers of ../shared or of the registry."""
+"""Share the real terraform among the tests of infra/, with the providers of ../shared or of the registry."""
 
 import json
 import os
@@ -26,7 +26,7 @@ LEFTOVERS = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Terraform:
-    """The terraform program in a folder of its own, a copy of infra/ beside a copy of function/."""
+    """Run terraform in a folder of its own, a copy of infra/ beside a copy of function/."""
 
     folder: Path
     environment: dict[str, str]
@@ -45,7 +45,7 @@ class Terraform:
         )
 
     def succeed(self, *arguments: str) -> str:
-        """Return the output of `terraform arguments…`, printed as well. Fails the test when terraform fails."""
+        """Print and return the output of `terraform arguments…`. Fail the test if terraform fails."""
         done = self.run(*arguments)
         print(f"\n$ terraform {' '.join(arguments)}\n{done.stdout}")
         assert done.returncode == 0, done.stdout
@@ -70,14 +70,14 @@ class Terraform:
         return plan
 
     def copy(self, folder: Path) -> "Terraform":
-        """Another one of the same, initialized already, to break."""
+        """Return another initialized copy, to break."""
         shutil.copytree(self.folder.parent, folder, symlinks=True)
         return Terraform(folder / "infra", self.environment)
 
 
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    """Terraform in an initialized copy, with its state in a local file; the tree itself stays as it is."""
+    """Provide terraform in an initialized copy, with its state in a local file."""
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
     environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
@@ -99,7 +99,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 def checkov(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `checkov arguments…` in a folder. Skips the test where it is not installed."""
+    """Run `checkov arguments…` in a folder. Skip the test if it is not installed."""
     program = str(_CHECKOV) if _CHECKOV.exists() else shutil.which("checkov")
     if program is None:
         pytest.skip("checkov is not installed: make test-infra installs it")
@@ -107,20 +107,20 @@ def checkov(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _variables_of_the_example() -> str:
-    """terraform.tfvars.example with every assignment in force."""
+    """Return terraform.tfvars.example with every assignment in force."""
     text = (INFRA / "terraform.tfvars.example").read_text(encoding="utf-8")
     return re.sub(r"^# (\w+ += |  [A-Z_]+ += |\})", r"\1", text, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
 def default_plan(terraform: Terraform) -> dict[str, Any]:
-    """Return the plan with nothing but the project and the region given."""
+    """Return the plan with the project and the region alone."""
     return terraform.plan("-var=project_id=my-project", "-var=region=europe-west1")
 
 
 @pytest.fixture(scope="session")
 def full_plan(terraform: Terraform) -> dict[str, Any]:
-    """Return the plan with all that terraform.tfvars.example shows, which is every variable."""
+    """Return the plan with all variables, as terraform.tfvars.example sets them."""
     (terraform.folder / "full.tfvars").write_text(_variables_of_the_example(), encoding="utf-8")
     return terraform.plan("-var-file=full.tfvars")
 
@@ -130,7 +130,7 @@ Planned = Callable[[dict[str, Any], str], dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def planned() -> Planned:
-    """`planned(plan, type)`: the planned values of all resources of a type, by their names in the configuration."""
+    """Provide `planned(plan, type)`: the planned values of all resources of a type, by name."""
 
     def of_type(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
         resources = plan["planned_values"]["root_module"]["resources"]

@@ -1,4 +1,4 @@
-"""Each alert on made-up series, judged by Prometheus' own engine: when it fires, and when it does not."""
+"""Test when each alert fires and when it does not, on made-up series in Prometheus' own engine."""
 
 import json
 import shutil

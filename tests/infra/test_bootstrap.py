@@ -1,4 +1,4 @@
-"""`make bootstrap` prepares a project, again and again, and says what it does. A stand-in for gcloud remembers."""
+"""Test that `make bootstrap` prepares a project, can be repeated, and says what it does. gcloud is a stand-in."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ esac
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return what `make bootstrap` works on, and a `gcloud` beside it."""
+    """Provide the files that `make bootstrap` uses, and a stand-in for gcloud."""
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=LEFTOVERS)
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "bin").mkdir()
@@ -36,7 +36,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def bootstrap(repository: Path, *arguments: str) -> str:
-    """Return what `make bootstrap` prints for a project in europe-west1."""
+    """Run `make bootstrap` for a project in europe-west1 and return its output."""
     done = subprocess.run(
         ["make", "--no-print-directory", "bootstrap", "PROJECT=my-project", "REGION=europe-west1", *arguments],  # noqa: S607
         cwd=repository,
@@ -51,7 +51,7 @@ def bootstrap(repository: Path, *arguments: str) -> str:
 
 
 def asked(repository: Path) -> list[str]:
-    """Return what gcloud was asked for, and forget it."""
+    """Return the calls of gcloud since the last time."""
     file = repository / "bin" / "asked"
     lines = file.read_text().splitlines() if file.exists() else []
     file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The bytecode that Google's build makes of function/ is still valid in the container, because of SOURCE_DATE_EPOCH.
+"""Test that the bytecode of Google's build stays valid in the container, because of SOURCE_DATE_EPOCH.
 
 The build runs `python3 -m compileall -f -q .` (GoogleCloudPlatform/buildpacks, cmd/python/functions_framework). The
 export of the container then sets all times to one second after 1980.

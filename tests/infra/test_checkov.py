@@ -1,4 +1,4 @@
-"""checkov finds nothing that was not looked at: what it is told to skip is what it would find, each with its reason."""
+"""Test that checkov finds nothing but the skipped checks, each of which has its reason."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""cloudbuild.yaml is by Cloud Build's schema, runs what the Makefile has, and deploys nothing that was not tested."""
+"""Test that cloudbuild.yaml follows its schema, runs the Makefile's targets, and deploys only what was tested."""
 
 import json
 import os
@@ -21,7 +21,7 @@ STEPS = {step["id"]: step for step in BUILD["steps"]}
 
 
 def problems(file: Path, schema: str = "vendor.cloudbuild") -> list[str]:
-    """Return what a schema that check-jsonschema carries has against a file."""
+    """Return the errors of a file by one of check-jsonschema's schemas."""
     command = [
         sys.executable,
         "-m",
@@ -58,7 +58,7 @@ def test_a_mistake_is_found(right: str, wrong: str, tmp_path: Path) -> None:
 
 
 def before(step: str) -> set[str]:
-    """Return the steps that a step waits for, and all that those wait for."""
+    """Return the steps that a step waits for, directly or indirectly."""
     direct = set(STEPS[step].get("waitFor", []))
     return direct.union(*(before(name) for name in direct))
 
@@ -155,7 +155,7 @@ printf '%s\\n' "$@" > "$(dirname "$0")/asked"
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return what `make backfill-image` works on, and a `gcloud` beside it that only listens."""
+    """Provide the files that `make backfill-image` uses, and a stand-in for gcloud that records its calls."""
     for name in ("function", "infra"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFTOVERS)
     shutil.copy(ROOT / "Makefile", tmp_path)
@@ -180,7 +180,7 @@ def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def built_tag(repository: Path) -> str:
-    """Return the tag that the next plan finds after the containers were built."""
+    """Build the containers and return the tag that the next plan finds."""
     done = make(repository, "backfill-image", "PROJECT=my-project", "REGION=europe-west1")
     assert done.returncode == 0, done.stderr
     written = (repository / "infra" / "backfill.auto.tfvars").read_text()
@@ -211,7 +211,7 @@ def test_the_containers_are_built_from_the_code_and_called_by_it(repository: Pat
 
 
 def test_containers_are_tagged_without_being_built(repository: Path) -> None:
-    """What a plan needs, on an account that may build nothing."""
+    """Test what a plan needs, on an account that may build nothing."""
     subprocess.run([repository / "infra" / "backfill-image.sh"], timeout=60, check=True)
     written = (repository / "infra" / "backfill.auto.tfvars").read_text()
     built_tag(repository)

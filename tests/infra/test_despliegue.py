@@ -1,4 +1,4 @@
-"""infra/DESPLIEGUE.md, the filled template, says what the code says."""
+"""Test that infra/DESPLIEGUE.md, the filled template, agrees with the code."""
 
 import re
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""What Terraform sets in the functions' environment is what `flowers.settings` reads, and values that it takes."""
+"""Test that Terraform sets the variables that `flowers.settings` reads, to valid values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ ONLY_UPLOAD = {"RESULT_BUCKET"}
 
 
 class _Environment(Mapping[str, str]):
-    """An empty environment that remembers what it was asked for."""
+    """Act as an empty environment that records the names read from it."""
 
     def __init__(self) -> None:
         self.asked: set[str] = set()

@@ -1,4 +1,4 @@
-"""Each gcloud command of the documents and scripts exists, with all of its flags, in the gcloud that is installed."""
+"""Test that each gcloud command of the documents and scripts exists, with its flags, in the installed gcloud."""
 
 import importlib.util
 import re
@@ -21,7 +21,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def tree() -> dict[str, Any]:
-    """Gcloud's own table of its commands and their flags."""
+    """Return gcloud's own table of its commands and their flags."""
     program = shutil.which("gcloud")
     file = Path(program).resolve().parents[1] / "data" / "cli" / "gcloud_completions.py" if program else None
     if file is None or not file.exists():
@@ -49,7 +49,7 @@ def commands(file: Path) -> list[str]:
 
 
 def unknown(tree: dict[str, Any], command: str) -> list[str]:
-    """Return what gcloud does not know in a command."""
+    """Return the words of a command that gcloud does not know."""
     node, flags = tree, dict(tree["flags"])
     words = [word.strip("\"'`") for word in command.split()[1:]]
     while words and words[0] in node["commands"]:
@@ -88,7 +88,7 @@ def test_invented_commands_are_found_out(command: str, problem: list[str], tree:
 
 
 def test_functions_without_terraform_are_those_of_terraform() -> None:
-    """The two commands of "Try it without Terraform" deploy what the variables' defaults are."""
+    """Test that the two commands of "Try it without Terraform" deploy the variables' defaults."""
     text = (INFRA / "README.md").read_text(encoding="utf-8")
     http, upload = re.findall(r"^gcloud functions deploy .*$", text, re.MULTILINE)
     version = (INFRA / "python-version").read_text().strip().replace(".", "")

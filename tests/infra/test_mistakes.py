@@ -1,4 +1,4 @@
-"""Deliberate mistakes, made in a copy, turn the checks of infra/ red: what the other tests rely on can fail."""
+"""Test that deliberate mistakes, made in a copy, turn the checks of infra/ red."""
 
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
 def test_each_mistake_turns_a_test_of_the_plan_red(
     terraform: Terraform, tmp_path: Path, tests: str, mistakes: list[tuple[str, str, str, str]]
 ) -> None:
-    """All at once, because a run takes seconds; each has to be told by its own message."""
+    """Make all at once, because a run takes seconds. Each has its own message."""
     copy = terraform.copy(tmp_path / "copy")
     for file, right, wrong, _ in mistakes:
         _mistake(copy, file, right, wrong)

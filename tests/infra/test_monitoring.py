@@ -1,4 +1,4 @@
-"""Alerts and charts ask in PromQL that parses, about events that the function logs, and say what to do."""
+"""Test that alerts and charts have valid PromQL, use events that the function logs, and say what to do."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The table's columns are those of the documents, and the view has one row an image."""
+"""Test that the table's columns are those of the documents, and that the view has one row per image."""
 
 import json
 import re
@@ -112,7 +112,7 @@ def _error(image: ImageDocument | None, classified_at: str) -> ErrorDocument:
 
 
 def _duckdb_type(column: dict[str, Any]) -> str:
-    """DuckDB's name of a BigQuery column's type."""
+    """Return DuckDB's name of a BigQuery column's type."""
     plain = {
         "STRING": "VARCHAR",
         "BOOLEAN": "BOOLEAN",
@@ -128,7 +128,7 @@ def _duckdb_type(column: dict[str, Any]) -> str:
 
 
 def _view(file: str) -> str:
-    """The SQL of the view that a file of infra/ makes: over `documents`, with the buckets `garden` and `results`."""
+    """Return the SQL of a view in a file of infra/, over `documents`, with the buckets `garden` and `results`."""
     text = (INFRA / file).read_text(encoding="utf-8")
     (call,) = re.findall(r'templatefile\("\$\{path.module\}/classifications.sql", \{\n(.*?)\n    \}\)', text, re.DOTALL)
     given = dict(re.findall(r'^ *(\w+) += "(.*)"$', call, re.MULTILINE)) | {"documents": "documents"}
@@ -141,7 +141,7 @@ def _view(file: str) -> str:
 
 
 def _rows(folder: Path, documents: dict[str, Any], file: str = "bigquery.tf") -> list[dict[str, Any]]:
-    """What the view shows of documents in a bucket; DuckDB stands in for BigQuery, the SQL put into its dialect."""
+    """Return the view's rows of documents in a bucket. DuckDB, with the SQL in its dialect, stands in for BigQuery."""
     duckdb, sqlglot = pytest.importorskip("duckdb"), pytest.importorskip("sqlglot")
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")

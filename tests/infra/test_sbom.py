@@ -1,4 +1,4 @@
-"""`make sbom` lists the packages of the function, each with its release and its checksums."""
+"""Test that `make sbom` lists the function's packages, each with its release and checksums."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""infra/ is formatted and valid, its own tests pass, and the plan deploys what it should and grants additively."""
+"""Test that infra/ is formatted and valid, its own tests pass, and the plan deploys and grants what it should."""
 
 import os
 import re
@@ -79,7 +79,7 @@ def test_everyone_is_let_in_where_asked_and_nowhere_else(
 
 
 def test_the_upload_account_is_granted_nothing_else(full_plan: dict[str, Any]) -> None:
-    """Everything in the plan that names the account is one of the grants that the other tests look at."""
+    """Test that everything in the plan that names the account is one of the grants that other tests check."""
     named = {
         f"{resource['type']} {resource.get('index', '')}"
         for resource in full_plan["planned_values"]["root_module"]["resources"]
@@ -121,7 +121,7 @@ def test_each_api_that_is_used_is_enabled(full_plan: dict[str, Any], planned: Pl
 
 
 def _litter(function: Path) -> None:
-    """What must not be deployed."""
+    """Write files that must not be deployed."""
     for name in ("flowers/__pycache__/main.cpython-311.pyc", ".pytest_cache/README.md", "backfill/run.py"):
         (function / name).parent.mkdir(parents=True, exist_ok=True)
         (function / name).write_bytes(b"litter")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.paths import MAIN
-from tests.support.server_process import surroundings
+from tests.support.server_process import clean_environment
 
 PROGRAM = (sys.executable, "-m", "backfill")
 # Without processes for the workers, which tests of kills and of several workers start.
@@ -17,7 +17,7 @@ _MOST_SECONDS = 120
 
 
 class Run(NamedTuple):
-    """What a run of the program left on its streams, and its exit status."""
+    """Hold the output, the errors and the exit status of a run."""
 
     status: int
     out: str
@@ -33,9 +33,9 @@ class Run(NamedTuple):
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment of the program, with the emulated bucket where there is one."""
+    """Return the environment of the program, with the emulated bucket if there is one."""
     emulator = {name: os.environ[name] for name in ("STORAGE_EMULATOR_HOST",) if name in os.environ}
-    return surroundings(PYTHONPATH=str(MAIN.parent), **emulator | variables)
+    return clean_environment(PYTHONPATH=str(MAIN.parent), **emulator | variables)
 
 
 def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
@@ -53,5 +53,5 @@ def program(*arguments: str, folder: Path | None = None, settings: Mapping[str, 
 
 
 def backfill(pattern: str, *options: str, folder: Path | None = None, settings: Mapping[str, str] | None = None) -> Run:
-    """Run the program on what the pattern names, in one process."""
+    """Run the program on a pattern's images, in one process."""
     return program("--input", pattern, *options, *IN_MEMORY, folder=folder, settings=settings)

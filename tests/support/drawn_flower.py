@@ -1,4 +1,4 @@
-"""The drawn flower that stands in for a photograph, and its bytes in any format."""
+"""Draw the flower that stands in for a photograph, and encode it in any format."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def draw_flower(width: int = 320, height: int = 240) -> Image.Image:
-    """A drawn flower, RGB: eight violet petals about a yellow heart on green, left of the middle, not symmetrical."""
+    """Draw a flower, RGB: eight violet petals about a yellow heart on green, left of the middle, not symmetrical."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     dx, dy = (x - width * 0.4) / height, (y - height * 0.5) / height
     radius, angle = np.hypot(dx, dy), np.arctan2(dy, dx)

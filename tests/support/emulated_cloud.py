@@ -1,4 +1,4 @@
-"""What stands in for Google Cloud on one machine: fake-gcs-server for the buckets, and events shaped as Eventarc's.
+"""Emulate Google Cloud on one machine: fake-gcs-server for the buckets, and events shaped as Eventarc's.
 
 fake-gcs-server honours generations and preconditions on writes, but not on reads and deletes.
 """
@@ -25,7 +25,7 @@ FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
 class EmulatedStorage:
-    """fake-gcs-server, its objects in memory, while the block runs; clients find it by STORAGE_EMULATOR_HOST.
+    """Run fake-gcs-server, its objects in memory, while the block runs. Clients find it by STORAGE_EMULATOR_HOST.
 
     The package's own class keeps objects in files, which hold no long names, take `a//b` for `a/b`, keep no versions.
     Given a `folder`, this one does so too: in memory, each call takes as much longer as there are more objects.
@@ -39,7 +39,7 @@ class EmulatedStorage:
         )
 
     def __enter__(self) -> "EmulatedStorage":
-        """Raise `RuntimeError` when the port is taken or the server does not start."""
+        """Raise `RuntimeError` if the port is taken or the server does not start."""
         try:
             socket.create_server(("127.0.0.1", self.port)).close()
         except OSError as error:
@@ -61,7 +61,7 @@ class EmulatedStorage:
 
     @property
     def pid(self) -> int:
-        """Return the server's process."""
+        """Return the ID of the server's process."""
         return self._process.pid
 
     def __exit__(self, *_: object) -> None:
@@ -100,7 +100,7 @@ def attributes(bucket: str, name: str) -> dict[str, str]:
 
 
 def binary_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-    """Headers and body of an event about the object that `data` describe, as Eventarc sends it."""
+    """Return headers and body of an event about the object that `data` describe, as Eventarc sends it."""
     named = attributes(data["bucket"], data["name"])
     named["subject"] = urllib.parse.quote(named["subject"])
     headers = {f"ce-{name}": value for name, value in named.items()}
@@ -114,9 +114,9 @@ def structured_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 
 def post_event(url: str, headers: dict[str, str], body: bytes, seconds: float = 60.0) -> int:
-    """Send an event to the function at `url`; its HTTP status, 2xx when it is acknowledged.
+    """Send an event to the function at `url` and return its HTTP status, 2xx if it is acknowledged.
 
-    Raises `OSError` when nothing answers.
+    Raise `OSError` if nothing answers.
     """
     request = urllib.request.Request(url, body, headers, method="POST")
     try:

@@ -1,6 +1,6 @@
-"""A Pub/Sub that fails as told.
+"""Emulate a Pub/Sub that fails on demand.
 
-It speaks what the function uses, publishing to a topic; `test_topic` holds it against what Google's emulator does.
+It has the one call that the function uses, publishing to a topic. `test_topic` compares it with Google's emulator.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.support.pubsub_emulator import Message, read_message
 
 
 class Fault(Enum):
-    """What becomes of a call to publish."""
+    """Name what a call to publish meets."""
 
     FORBIDDEN = "answers 403"
     UNAUTHENTICATED = "answers 401"
@@ -43,7 +43,7 @@ _STATUS = {
 
 
 class FailingPubSub:
-    """A server for topics while the block runs, which fails as told."""
+    """Serve topics while the block runs, and fail on demand."""
 
     def __init__(self) -> None:
         self._messages: dict[str, list[Message]] = {}
@@ -77,7 +77,7 @@ class FailingPubSub:
             return list(self._messages[topic])
 
     def fail(self, *faults: Fault, lasting: bool = False) -> None:
-        """The next calls meet these faults, one each; where they are `lasting`, all calls meet the one until `heal`."""
+        """Let the next calls meet these faults, one each. A `lasting` fault meets all calls until `heal`."""
         with self._lock:
             if lasting:
                 (self._lasting,) = faults
@@ -85,7 +85,7 @@ class FailingPubSub:
                 self._faults += faults
 
     def heal(self) -> None:
-        """Let calls meet no fault any more, and who reads messages is told nothing."""
+        """Let calls meet no fault any more, and remove `on_publish`."""
         with self._lock:
             self._faults, self._lasting = [], None
             self.on_publish = lambda _: None
@@ -97,7 +97,7 @@ class FailingPubSub:
             return self._lasting or (self._faults.pop(0) if self._faults else None)
 
     def take(self, topic: str, message: Message) -> bool:
-        """Publish a message; False where there is no such topic."""
+        """Publish a message. Return False if there is no such topic."""
         if topic not in self._messages:
             return False
         self.on_publish(message)
@@ -111,7 +111,7 @@ class FailingPubSub:
         self._ended.wait()
 
     def wait_until_stalled(self) -> None:
-        """Return once a call has come to stall."""
+        """Return once a call stalls."""
         assert self._stalled.acquire(timeout=30), "nothing stalls"
 
 
@@ -124,12 +124,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def shutdown_request(self, request: object) -> None:
-        """Without the farewell (FIN), so that a reset is one."""
+        """Close without a FIN, so that a reset is one."""
         assert isinstance(request, socket.socket)
         self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that went away, killed or out of patience, are what the tests make."""
+        """Ignore clients that were killed or timed out, as the tests intend."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -172,4 +172,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""

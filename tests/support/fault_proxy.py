@@ -1,4 +1,4 @@
-"""A proxy in front of fake-gcs-server that fails as told, and remembers what was written through it.
+"""Forward calls to fake-gcs-server, fail on demand, and record what is written.
 
 Clients find it by STORAGE_EMULATOR_HOST; with that set, google-cloud-storage sends every call there, downloads too.
 """
@@ -18,7 +18,7 @@ from types import TracebackType
 
 
 class Call(Enum):
-    """The kinds of calls that the function makes."""
+    """Name the kinds of calls that the function makes."""
 
     LOOK_UP = "look-up"
     READ = "read"
@@ -26,7 +26,7 @@ class Call(Enum):
 
 
 class Fault(Enum):
-    """What becomes of a call."""
+    """Name what a call meets."""
 
     UNAVAILABLE = "answers 503"
     TOO_MANY = "answers 429"
@@ -46,7 +46,7 @@ _STATUS = {Fault.UNAVAILABLE: 503, Fault.TOO_MANY: 429, Fault.FORBIDDEN: 403}
 
 @dataclass(frozen=True)
 class Write:
-    """A write that the server performed: the new generation of the object, and the image's generation it is for."""
+    """Describe a write that the server performed: the object's new generation, and the image's generation it is for."""
 
     name: str
     generation: int
@@ -61,9 +61,9 @@ class _Answer:
 
 
 class FaultProxy:
-    """Forward to the server at `url` while the block runs. Faults are told for an image and a kind of call.
+    """Forward to the server at `url` while the block runs. Faults are set for an image and a kind of call.
 
-    `counts` has how many calls of each kind came. Clients are to be gone before the block ends, which waits for them.
+    `counts` has how many calls of each kind came. The block's end waits for its clients.
     """
 
     def __init__(self, url: str) -> None:
@@ -90,7 +90,7 @@ class FaultProxy:
         self._server.server_close()
 
     def fail(self, image: str, call: Call, fault: Fault, times: int | None = None) -> None:
-        """The next `times` such calls (None: all until `heal`) for the image or its result meet the fault."""
+        """Let the next `times` such calls (None: all until `heal`) for the image or its result meet the fault."""
         with self._lock:
             self._faults[image, call] = (fault, times)
 
@@ -100,7 +100,7 @@ class FaultProxy:
             self._faults = {key: fault for key, fault in self._faults.items() if key[0] != image}
 
     def delay(self, seconds: float) -> None:
-        """Each call waits from now on for up to `seconds` before, and again after it is done."""
+        """Let each call from now on wait up to `seconds` before it is forwarded, and again afterwards."""
         self._jitter = (self._jitter[0], seconds)
 
     def written(self, image: str) -> list[Write]:
@@ -122,20 +122,20 @@ class FaultProxy:
         return fault
 
     def wait(self) -> None:
-        """As long as `delay` has it."""
+        """Wait as `delay` says."""
         chance, seconds = self._jitter
         if seconds:
             time.sleep(chance.random() * seconds)
 
     def stall(self) -> bool:
-        """Return when the call may go on; False when the proxy ends instead."""
+        """Return True once the call may go on, or False if the proxy ends."""
         released = self._released
         self._stalled.release()
         released.wait()
         return not self._ended
 
     def wait_until_stalled(self, calls: int = 1) -> None:
-        """Return once so many more calls have come to stall."""
+        """Return once so many more calls stall."""
         for _ in range(calls):
             assert self._stalled.acquire(timeout=30), "nothing stalls"
 
@@ -169,12 +169,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def shutdown_request(self, request: object) -> None:
-        """Without the farewell (FIN), so that a reset is one."""
+        """Close without a FIN, so that a reset is one."""
         assert isinstance(request, socket.socket)
         self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that went away, killed or out of patience, are what the tests make."""
+        """Ignore clients that were killed or timed out, as the tests intend."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -236,4 +236,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""

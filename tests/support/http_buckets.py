@@ -1,4 +1,4 @@
-"""Functions over HTTP with real buckets: to read images from, and to keep photos in."""
+"""Call HTTP functions with real buckets, to read images from and to keep photos in."""
 
 import http.client
 import json
@@ -36,7 +36,7 @@ _sizes = count(64)
 
 
 def new_photo() -> bytes:
-    """Return a photo that none before was like."""
+    """Return a photo that differs from all before."""
     return encode(draw_flower(next(_sizes), 48), "PNG")
 
 
@@ -46,13 +46,13 @@ def _classifier(max_image_bytes: int) -> Classifier:
 
 
 def client_of_storage(make_storage: Callable[[], Storage] = Storage, **changes: Any) -> FlaskClient:
-    """A client of the function with `changes` of the default settings that concern buckets, and the most bytes."""
+    """Return a client of the function with `changes` of the default settings about buckets and image bytes."""
     settings = Settings(**changes)
     return client_of(HttpFunction(_classifier(settings.max_image_bytes), settings, Cloud(make_storage)))
 
 
 def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", encoding: str = "") -> str:
-    """Upload an object; its address."""
+    """Upload an object and return its address."""
     blob = bucket.blob(name)
     blob.content_encoding = encoding or None
     blob.upload_from_string(data, content_type)
@@ -70,7 +70,7 @@ def ask_for(client: FlaskClient, uri: str, query: str = "") -> Reply:
 
 
 def path_of(document: dict[str, Any]) -> str:
-    """Tell where the contract has the photo of a result."""
+    """Return the path of a result's photo in the archive, by the contract."""
     day = document["classified_at"][:10].replace("-", "/")
     image = document["image"]
     return f"{day}/{image['sha256']}{KINDS[image['format']][0]}"
@@ -82,7 +82,7 @@ def with_results(*documents: dict[str, Any]) -> set[str]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, twenty seconds at most."""
+    """Wait until the condition holds, for at most twenty seconds."""
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, "the condition never came true"
@@ -90,19 +90,19 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def kept(bucket: storage.Bucket) -> set[str]:
-    """Return the names of all that the bucket holds."""
+    """Return the names of all objects in the bucket."""
     return {blob.name for blob in bucket.list_blobs()}
 
 
 def settle(client: FlaskClient, bucket: storage.Bucket) -> set[str]:
-    """Send one more photo, wait until it is kept, and give the names of all else: photos are kept in their order."""
+    """Send one more photo, wait until it is kept, and return all other names: photos are kept in order."""
     last = with_results(post(client, new_photo()).document)
     until(lambda: last <= kept(bucket))
     return kept(bucket) - last
 
 
 class HeldStorage(Storage):
-    """The real storage, but nothing is written before it is let go."""
+    """Delay all writes of the real storage until they are let go."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class HeldStorage(Storage):
 
 @contextmanager
 def held_storage() -> Iterator[HeldStorage]:
-    """Yield a storage that stands still while the block runs, unless it is let go earlier."""
+    """Yield a storage that writes nothing while the block runs, unless it is let go earlier."""
     held = HeldStorage()
     try:
         yield held
@@ -125,7 +125,7 @@ def held_storage() -> Iterator[HeldStorage]:
 
 
 def status_of(port: int, method: str, path: str, body: bytes | None = None) -> int:
-    """Return the status of the server's answer; 0 while nothing answers."""
+    """Return the status of the server's answer, or 0 if nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body)

@@ -1,4 +1,4 @@
-"""Requests as their bytes go over the wire, and answers held against the OpenAPI document that the function serves."""
+"""Send requests as bytes, and check answers against the OpenAPI document that the function serves."""
 
 import base64
 import io
@@ -25,7 +25,7 @@ _BOUNDARY = "----flower-boundary-7MA4YWxkTrZu0gW"
 
 
 class Reply(NamedTuple):
-    """An answer that keeps the contract, and its document (None where there is no body)."""
+    """Hold an answer that keeps the contract, and its document (None without a body)."""
 
     status: int
     headers: Headers
@@ -40,7 +40,7 @@ class Reply(NamedTuple):
 
 
 class Contract:
-    """An OpenAPI document; holds answers against it."""
+    """Check answers against an OpenAPI document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
@@ -55,13 +55,13 @@ class Contract:
         return part
 
     def validate(self, schema: dict[str, Any], value: Any) -> None:
-        """Fail unless `value` is by `schema`, a schema of the document."""
+        """Fail unless `value` follows `schema`, a schema of the document."""
         rooted = {**schema, "components": self.document["components"]}
         checker = Draft202012Validator.FORMAT_CHECKER
         Draft202012Validator(rooted, format_checker=checker).validate(value)
 
     def check(self, method: str, path: str, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Reply:
-        """The answer to `method` at `path` (without its query); fails unless it is one that the document lists."""
+        """Return the answer to `method` at `path` (without its query). Fail unless the document lists it."""
         got = Headers(list(headers))
         assert status != 500, body
         assert not [secret for secret in SECRETS if secret in body], body
@@ -100,7 +100,7 @@ class Contract:
 
 
 def check_meaning(document: dict[str, Any], status: int | None = None) -> None:
-    """What a schema cannot say: codes repeat the status, the best prediction comes first and is the one identified."""
+    """Check what a schema cannot say: codes repeat the status, and the first prediction is the best and identified."""
     if "schema" not in document:
         for part in document.get("results") or document.get("predictions") or []:
             check_meaning(part)
@@ -133,19 +133,19 @@ def ask(client: FlaskClient, method: str, target: str, body: bytes | None = None
 
 
 def post(client: FlaskClient, body: bytes, content_type: str | None = None, query: str = "") -> Reply:
-    """Return the checked answer to an image, an envelope or anything else sent to `/`."""
+    """Return the checked answer to an image, JSON or anything else sent to `/`."""
     return ask(client, "POST", f"/?{query}" if query else "/", body, content_type=content_type)
 
 
 def post_unannounced(client: FlaskClient, body: bytes, content_type: str | None = None) -> Reply:
-    """Like `post`, the body's length not announced, as a server passes on a chunked transfer."""
+    """Do as `post` without announcing the body's length, as a server passes on a chunked transfer."""
     environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     stream = io.BytesIO(body)
     return ask(client, "POST", "/", content_type=content_type, input_stream=stream, environ_overrides=environ)
 
 
 def no_storage() -> Storage:
-    """Return the storage of a function that has none to ask."""
+    """Fail if the function uses storage."""
     raise AssertionError("this request is nothing for Cloud Storage")
 
 
@@ -168,7 +168,7 @@ def client_of(function: HttpFunction) -> FlaskClient:
 
 
 def json_request(content: bytes | str) -> bytes:
-    """Return the JSON envelope of an image's bytes, or of text that stands in for their base64."""
+    """Return the JSON body with an image's bytes, or with a text in place of their base64."""
     text = content if isinstance(content, str) else base64.b64encode(content).decode()
     return json.dumps({"image": {"content": text}}).encode()
 

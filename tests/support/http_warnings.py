@@ -1,4 +1,4 @@
-"""What the functions warn of after an answer, as the fixture `warnings` has caught it."""
+"""Read the warnings after an answer, which the fixture `warnings` catches."""
 
 import logging
 

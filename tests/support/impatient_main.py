@@ -1,6 +1,6 @@
-"""The function with shorter patience, so that lasting faults need no minutes of a test. Nothing else differs.
+"""Shorten the function's timeouts, so that a test of lasting faults takes seconds. Nothing else differs.
 
-A call times out after 1.5 seconds, and is tried again for 3 seconds.
+A call times out after 1.5 seconds, and is retried for 3 seconds.
 """
 
 from flowers.cloud import storage

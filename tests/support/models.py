@@ -1,4 +1,4 @@
-"""Small random Keras models, saved, converted and compared with themselves."""
+"""Build small random Keras models, save and convert them, and compare both forms."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Decode mutated files, and compare the memory that each takes with what its header let expect.
+"""Decode mutated files, and compare the memory that each takes with the limit from its header.
 
     python -m tests.support.mutations FILES [SEED]
 
@@ -36,7 +36,7 @@ _MARKERS = (b"\xff\xd0", b"\xff\x00", b"\xff\xff", b"\xff\xd8", b"\xff\xda", b"\
 
 
 class RecordingBudget(PixelBudget):
-    """A budget that remembers what was reserved."""
+    """Record the reserved pixels."""
 
     held = 0
 
@@ -49,7 +49,7 @@ class RecordingBudget(PixelBudget):
 
 
 def seeds() -> list[tuple[str, bytes]]:
-    """Return whole files of all formats in their several ways."""
+    """Return intact files of all formats and variants."""
     picture, large = draw_picture(), draw_picture(600, 400)
     alpha = picture.convert("RGBA")
     alpha.putalpha(picture.getchannel("R"))
@@ -118,7 +118,7 @@ def _status(name: str) -> int:
 
 
 def measure(data: bytes) -> tuple[str, int, int]:
-    """Return the outcome, the bytes that decoding took at most, and the pixels it reserved."""
+    """Return the outcome, the peak memory of decoding in bytes, and the reserved pixels."""
     Path("/proc/self/clear_refs").write_text("5")  # forgets the highest memory so far, see proc(5)
     before, budget = _status("VmRSS"), RecordingBudget(BUDGET)
     try:
@@ -130,7 +130,7 @@ def measure(data: bytes) -> tuple[str, int, int]:
 
 
 def main(files: int, seed: int) -> None:
-    """Decode `files` mutated files and print what was found. Writes the first file that takes too much, and ends."""
+    """Decode `files` mutated files and print what was found. Write the first file that takes too much, and end."""
     return_large_blocks()
     chance, originals, outcomes = random.Random(seed), seeds(), Counter[str]()  # noqa: S311 - repeatable
     for name, data in originals:

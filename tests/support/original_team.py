@@ -1,4 +1,4 @@
-"""The network of the team that this project began with, rebuilt, trained briefly and saved in every form.
+"""Rebuild the network of the team that this project began with, train it briefly and save it in every form.
 
     python -m tests.support.original_team FOLDER [--data ../shared/flowers102] [--epochs 3]
 
@@ -39,7 +39,7 @@ def build(library: Any, classes: int, size: int = SIZE, filters: int = 16, width
 
 
 def class_folders(data: Path, folder: Path) -> Path:
-    """Return a folder of links to the photographs of the 18 classes, called by their ids, and `labels.json` beside."""
+    """Make a folder of links to the photographs of the 18 classes, named by their ids, and `labels.json` beside it."""
     names = json.loads((data / "classes.json").read_text(encoding="utf-8"))
     for part in ("train", "valid"):
         (folder / "photos" / part).mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def train(network: Any, photos: Path, epochs: int, size: int = SIZE) -> None:
 
 
 def save_all(network: Any, folder: Path) -> dict[str, Path]:
-    """Save a Keras 2 network, and a Keras 3 network of the same weights, in each form; what was saved, by its kind."""
+    """Save a Keras 2 network, and a Keras 3 network of the same weights, in each form. Return the files by kind."""
     files = {
         "h5": folder / "team.h5",
         "keras2": folder / "team-keras2.keras",
@@ -99,7 +99,7 @@ def _save_by_mlflow(network: Any, folder: Path) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Train and saves."""
+    """Train and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/flowers102"))

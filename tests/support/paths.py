@@ -1,4 +1,4 @@
-"""Name the places that tests look at."""
+"""Name the files and folders that tests read."""
 
 from pathlib import Path
 

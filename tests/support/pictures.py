@@ -1,4 +1,4 @@
-"""Pictures for the tests of the core: file bytes that Pillow cannot write, and files that lie about their size."""
+"""Make pictures that Pillow cannot write, and files with a false size."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""ICC profiles that the tests make themselves, and the colours that they mean."""
+"""Make ICC profiles, and compute the colours that they mean."""
 
 import struct
 
@@ -21,7 +21,7 @@ def matrix(points: tuple[float, ...]) -> NDArray[np.float64]:
 
 
 def shown(pixels: NDArray[np.uint8], points: tuple[float, ...], gamma: float) -> NDArray[np.float64]:
-    """Return what sRGB values show pixels of another colour space."""
+    """Return the sRGB values of pixels in another colour space."""
     light = (pixels / 255.0) ** gamma @ (np.linalg.inv(matrix(SRGB)) @ matrix(points)).T
     light = np.clip(light, 0, 1)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 255

@@ -1,4 +1,4 @@
-"""Google's own Pub/Sub emulator, where it is installed, and what the tests need of any Pub/Sub."""
+"""Run Google's own Pub/Sub emulator if it is installed, and define what the tests need of any Pub/Sub."""
 
 import base64
 import json
@@ -17,20 +17,20 @@ _READY_SECONDS = 30.0
 
 
 class Message(NamedTuple):
-    """A published message."""
+    """Hold a published message."""
 
     data: bytes
     attributes: dict[str, str]
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return the document in it."""
+        """Return the document in the message."""
         document: dict[str, Any] = json.loads(self.data)
         return document
 
 
 class PubSub(Protocol):
-    """What the tests need of either server."""
+    """Define what the tests need of either server."""
 
     host: str
 
@@ -42,7 +42,7 @@ class PubSub(Protocol):
 
 
 class Emulator:
-    """Google's Pub/Sub emulator while the block runs; https://cloud.google.com/pubsub/docs/emulator."""
+    """Run Google's Pub/Sub emulator while the block runs; https://cloud.google.com/pubsub/docs/emulator."""
 
     def __init__(self) -> None:
         self.host = f"127.0.0.1:{free_port()}"
@@ -50,7 +50,7 @@ class Emulator:
 
     @staticmethod
     def program() -> Path | None:
-        """Tell where it is installed, if it is."""
+        """Return the path of the installed emulator, or None."""
         gcloud = shutil.which("gcloud")
         if not gcloud or not shutil.which("java"):
             return None

@@ -24,7 +24,7 @@ def other_format(name: str) -> bytes:
 
 
 def quarters(red: Any, blue: Any, black: Any) -> Any:
-    """Pixels [64, 64, …] of four values that stand for the quarters."""
+    """Return pixels [64, 64, …] of four values, one for each quarter."""
     top = np.concatenate([np.tile(red, (32, 32, 1)), np.tile(blue[0], (32, 32, 1))], axis=1)
     bottom = np.concatenate([np.tile(blue[1], (32, 32, 1)), np.tile(black, (32, 32, 1))], axis=1)
     return np.concatenate([top, bottom]).astype(np.uint8)

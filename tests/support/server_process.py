@@ -1,4 +1,4 @@
-"""Servers in processes of their own, as a test starts, watches and ends them."""
+"""Start servers in processes of their own, watch them and end them."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ from tests.support.paths import MAIN
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
-def surroundings(**variables: str) -> dict[str, str]:
-    """Return the environment of a program that no setting of this shell is to reach, and `variables`."""
+def clean_environment(**variables: str) -> dict[str, str]:
+    """Return an environment without this shell's settings, plus `variables`."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | variables
 
 
@@ -28,7 +28,7 @@ def framework(target: str, port: int, source: Path = MAIN) -> list[str]:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is answered with 200."""
+    """Return whether a GET of `url` is answered with 200."""
     try:
         urllib.request.urlopen(url, timeout=1).close()
     except OSError:
@@ -45,13 +45,13 @@ def free_port() -> int:
 
 
 def processor_seconds(processes: Sequence[int]) -> float:
-    """Return what processes have used so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
+    """Return the processor time of processes so far, by proc(5)'s stat: fields 14 and 15, in ticks."""
     stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
 class ServerProcess:
-    """A program in a session of its own, which writes into a file."""
+    """Run a program in a session of its own, its output in a file."""
 
     def __init__(
         self, command: Sequence[str], log: Path, environment: dict[str, str], folder: Path | None = None
@@ -71,11 +71,11 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """Return all that was written so far."""
+        """Return the output so far."""
         return self._log.read_text()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Return once `ready()`; fails with the log when the program ends before, or that takes too long."""
+        """Return once `ready()`. Fail with the log if the program ends before, or if it takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
             assert self.process.poll() is None, self.log
@@ -90,14 +90,14 @@ class ServerProcess:
         return [int(pid) for pid, sid, state in map(str.split, rows) if sid == session and not state.startswith("Z")]
 
     def kill(self) -> None:
-        """kill -9 of all its processes at once; returns when none is left."""
+        """Kill all its processes at once (SIGKILL), and return when none is left."""
         for process in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self.wait_for_end()
 
     def wait_for_end(self, seconds: float = 10.0) -> None:
-        """Return when none of its processes is left; fails when that takes too long."""
+        """Return when none of its processes is left. Fail if that takes too long."""
         deadline = time.monotonic() + seconds
         while left := self.processes():
             assert time.monotonic() < deadline, f"still running: {left}"

@@ -1,4 +1,4 @@
-"""TIFF files of any tags, byte order and layout."""
+"""Make TIFF files of any tags, byte order and layout."""
 
 import struct
 

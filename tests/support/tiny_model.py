@@ -1,4 +1,4 @@
-"""A tiny ONNX model by the contract, written by hand, so that each part of it can be made wrong."""
+"""Build a tiny ONNX model by the contract, each part of which can be made wrong."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Instances of the upload function as the framework serves it, whose calls to storage a test watches and interrupts."""
+"""Make instances of the upload function as the framework serves it, and watch and interrupt their storage calls."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ from tests.support.tiny_model import tiny_model
 
 
 class WatchedStorage(Storage):
-    """The real adapter, which tells what was called; `hooks` of "before read", "after write" … run once, when due.
+    """Record the calls of the real adapter. `hooks` of "before read", "after write" … run once, when due.
 
-    A hook is given what the call was given.
+    A hook gets the call's arguments.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class WatchedStorage(Storage):
 
 
 def upload_function(**environment: str) -> tuple[FlaskClient, WatchedStorage]:
-    """Another instance of the function, started with these environment variables, and its watched storage."""
+    """Return another instance of the function, started with these environment variables, and its watched storage."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -70,7 +70,7 @@ def upload_function(**environment: str) -> tuple[FlaskClient, WatchedStorage]:
 
 
 class UploadCloud(NamedTuple):
-    """A new bucket, an instance of the function and its storage, and another instance at work on the same bucket."""
+    """Hold a new bucket, an instance of the function and its storage, and another instance on the same bucket."""
 
     bucket: storage.Bucket
     instance: FlaskClient

@@ -1,4 +1,4 @@
-"""`classify_upload` as deployed: functions-framework's gunicorn in processes of its own, and what it must leave."""
+"""Serve `classify_upload` as deployed, in processes of its own, and check the results that it must leave."""
 
 import hashlib
 import time
@@ -16,7 +16,7 @@ from flowers.documents import RESULT_SCHEMA
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.emulated_cloud import binary_event, description, post_event
 from tests.support.paths import MAIN
-from tests.support.server_process import ServerProcess, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, framework, free_port
 from tests.support.uploads import result_of
 
 IMPATIENT_MAIN = Path(__file__).with_name("impatient_main.py")
@@ -25,17 +25,17 @@ ACKNOWLEDGED_SECONDS = 60.0
 
 
 class UploadServer(ServerProcess):
-    """functions-framework with `classify_upload`, with its log in `folder`."""
+    """Run functions-framework with `classify_upload`, its log in `folder`."""
 
     def __init__(self, folder: Path, storage_url: str, source: Path = MAIN, **settings: str) -> None:
-        """`storage_url` is its Cloud Storage; `settings` are environment variables."""
+        """Take the address of its Cloud Storage, and `settings` as environment variables."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
-        environment = surroundings(STORAGE_EMULATOR_HOST=storage_url, PYTHONPATH=str(MAIN.parent), **settings)
+        environment = clean_environment(STORAGE_EMULATOR_HOST=storage_url, PYTHONPATH=str(MAIN.parent), **settings)
         super().__init__(framework("classify_upload", port, source), folder / f"server-{port}.log", environment)
 
     def answers(self) -> bool:
-        """Tell whether the server is up."""
+        """Return whether the server is up."""
         try:
             urllib.request.urlopen(self.url, timeout=5).close()
         except urllib.error.HTTPError as error:  # it takes no GET, but says so
@@ -46,19 +46,19 @@ class UploadServer(ServerProcess):
         return True
 
     def worker(self) -> int:
-        """Return the process that serves; the other is gunicorn's master."""
+        """Return the ID of the process that serves; the other is gunicorn's master."""
         (worker,) = [process for process in self.processes() if process != self.process.pid]
         return worker
 
     def send(self, image: storage.Blob) -> int:
-        """Deliver the event of this generation once: the status, or 0 where the connection broke."""
+        """Deliver the event of this generation once. Return the status, or 0 if the connection broke."""
         try:
             return post_event(self.url, *binary_event(description(image)))
         except OSError:
             return 0
 
     def deliver(self, image: storage.Blob, refused: Callable[[], None] = lambda: None) -> list[int]:
-        """Deliver an event as Eventarc does, until it is acknowledged: all statuses; `refused` follows each refusal.
+        """Deliver an event as Eventarc does, until it is acknowledged; return all statuses. `refused` follows each one.
 
         Eventarc pauses for longer (from 10 seconds on) and gives up after a day.
         """
@@ -84,7 +84,7 @@ def serving(folder: Path, storage_url: str, source: Path = MAIN, **settings: str
 
 
 def acknowledged(status: int) -> bool:
-    """Tell whether Eventarc takes the event as done."""
+    """Return whether Eventarc takes the event as done."""
     return 200 <= status < 300
 
 
@@ -99,7 +99,7 @@ def _drawn(width: int) -> Image.Image:
 
 
 def check_result(image: storage.Blob, data: bytes, schema: str = RESULT_SCHEMA) -> None:
-    """Fail unless this generation of an image has its document beside it: whole, by its schema, of these bytes."""
+    """Fail unless this generation of an image has its document beside it: complete, by its schema, of these bytes."""
     document = result_of(image)
     assert document["schema"] == schema
     found = document["image"]

@@ -1,4 +1,4 @@
-"""What the tests of uploads share: events for the function as the framework serves it, and what they leave behind."""
+"""Send events to the upload function as the framework serves it, and read its log and results."""
 
 import io
 import json
@@ -23,7 +23,7 @@ _WIDTHS = {64: "old", 80: "new"}
 
 
 def put(bucket: storage.Bucket, name: str, data: bytes, content_type: str = "image/jpeg", **facts: Any) -> storage.Blob:
-    """Upload an object; the blob keeps this generation's facts. `facts` are attributes to set, as `metadata`."""
+    """Upload an object and return this generation's blob. `facts` are attributes to set, as `metadata`."""
     blob = bucket.blob(name)
     for attribute, value in facts.items():
         setattr(blob, attribute, value)
@@ -46,19 +46,19 @@ def event_data(bucket: str = "no-such-bucket", name: str = "rose.jpg", **changes
 
 
 def post_data(client: FlaskClient, data: dict[str, Any]) -> int:
-    """Send the event with these data; the status of the answer."""
+    """Send the event with these data and return the answer's status."""
     headers, body = binary_event(data)
     return client.post("/", headers=headers, data=body).status_code
 
 
 def deliver(client: FlaskClient, blob: storage.Blob, **changes: Any) -> int:
-    """Send the event of this generation, with `changes` in its data; the status of the answer."""
+    """Send the event of this generation, with `changes` in its data, and return the answer's status."""
     return post_data(client, {**description(blob), **changes})
 
 
 @contextmanager
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """Afterwards holds what the function logged meanwhile, read back from the bytes that it wrote."""
+    """Yield a list that holds, after the block, what the function logged."""
     logger, written, lines = logging.getLogger("flowers"), io.BytesIO(), list[dict[str, Any]]()
     handlers = logger.handlers
     with redirect_stdout(io.TextIOWrapper(written, encoding="utf-8", write_through=True)):
@@ -82,14 +82,14 @@ def names(bucket: storage.Bucket) -> list[str]:
 
 
 def result_blob(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> storage.Blob:
-    """Return the result object of an image, its facts read; fails where there is none."""
+    """Return the result object of an image, reloaded. Fail if there is none."""
     found = (bucket or blob.bucket).get_blob(blob.name + suffix)
     assert found is not None, f"{blob.name} has no result"
     return found
 
 
 def result_of(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: str = ".json") -> dict[str, Any]:
-    """Return the document beside this generation of an image; fails unless object and document are by the contract."""
+    """Return the document beside this generation of an image. Fail unless object and document keep the contract."""
     found = result_blob(blob, bucket, suffix)
     data: bytes = found.download_as_bytes()
     assert data.endswith(b"}\n")
@@ -112,7 +112,7 @@ def result_of(blob: storage.Blob, bucket: storage.Bucket | None = None, suffix: 
 
 
 def event_of(client: FlaskClient, blob: storage.Blob, status: int = 200) -> str:
-    """Return what the log calls the outcome of the blob's event, which is answered with `status`."""
+    """Deliver the blob's event, expect `status`, and return the event that the log names."""
     with log_lines() as lines:
         assert deliver(client, blob) == status
     line = lines[-1]  # those before are of what happened meanwhile
@@ -122,5 +122,5 @@ def event_of(client: FlaskClient, blob: storage.Blob, status: int = 200) -> str:
 
 
 def picture_of(blob: storage.Blob) -> str:
-    """Which of the two pictures the result beside the image is of."""
+    """Return which of the two pictures the result beside the image is of."""
     return _WIDTHS[result_of(blob)["image"]["width"]]

@@ -1,8 +1,8 @@
-"""One row of the zoo: a model of `keras.applications` in one form, from its file to an answered HTTP request.
+"""Make one row of the zoo: a model of `keras.applications` in one form, from its file to an answered request.
 
     python -m tests.support.zoo MobileNetV2 export FOLDER
 
-Prints the row as JSON. A process of its own keeps the memory of one model from adding to the next.
+Print the row as JSON. A process of its own keeps the memory of one model from adding to the next.
 """
 
 import contextlib

@@ -23,7 +23,7 @@ from PIL import Image
 from tests.bench.backfill.limit import limit
 from tests.support.emulated_cloud import EmulatedStorage
 from tests.support.paths import FLOWERS102, MAIN
-from tests.support.server_process import ServerProcess, processor_seconds, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, processor_seconds
 from tests.support.upload_server import UploadServer, acknowledged, serving
 
 PROGRAM = (sys.executable, "-m", "backfill")
@@ -67,7 +67,7 @@ class Run:
         self.process = ServerProcess(
             command,
             folder / f"run-{time.monotonic_ns()}.log",
-            surroundings(STORAGE_EMULATOR_HOST=url, PYTHONPATH=str(MAIN.parent)),
+            clean_environment(STORAGE_EMULATOR_HOST=url, PYTHONPATH=str(MAIN.parent)),
         )
         self.peaks: dict[int, int] = {}
         self._thread = threading.Thread(target=self._watch)

@@ -103,7 +103,7 @@ class Workload:
 def read_prices(own: Path | None = None) -> Prices:
     """Return the list prices, overridden by those in a user's file: `{"prices": {name: dollars}}`.
 
-    Raises `ValueError` for a name that is not in the list.
+    Raise `ValueError` for a name that is not in the list.
     """
     prices = {name: float(price[0]) for name, price in json.loads(PRICE_LIST.read_text())["prices"].items()}
     overrides = json.loads(own.read_text(encoding="utf-8"))["prices"] if own else {}

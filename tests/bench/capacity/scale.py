@@ -157,7 +157,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def with_tables(text: str) -> str:
-    """Return the document with all tables renewed. Raises `ValueError` if one has no place or several."""
+    """Return the document with all tables renewed. Raise `ValueError` if one has no place or several."""
     for name, make in TABLES.items():
         pattern = rf"(<!-- make capacity: {name} -->\n).*?(<!-- end -->)"
         fresh = make()

@@ -36,7 +36,7 @@ def test_infra_memory_alert_is_the_assumed_share() -> None:
 
 
 def test_scale_tables_are_current() -> None:
-    """If this fails, run `make capacity WRITE=1` and check the text around the tables."""
+    """Run `make capacity WRITE=1` if this fails, and check the text around the tables."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert with_tables(text) == text
 

@@ -4,7 +4,7 @@ python -m tests.bench.load                                # starts a function, s
 python -m tests.bench.load --url http://localhost:8080    # `make serve`
 ID_TOKEN=$(gcloud auth print-identity-token) python -m tests.bench.load --url https://… --peak 500
 
-Exits with 1 if the function answers anything but 2xx, 429 and 503, or does not recover within seconds.
+Exit with 1 if the function answers anything but 2xx, 429 and 503, or does not recover within seconds.
 """
 
 # Imported first: locust makes the standard library's sockets cooperative.

@@ -47,7 +47,7 @@ class Plan:
 def plan(profile: str, rate: float, peak: float, scale: float = 1.0, soak_minutes: float = 30.0) -> Plan:
     """Return the phases of a profile: `rate` is the steady load and `peak` the highest, in requests per second.
 
-    `scale` multiplies the length of all phases but a soak's. Raises `ValueError` for an unknown profile.
+    `scale` multiplies the length of all phases but a soak's. Raise `ValueError` for an unknown profile.
     """
     steady = Phase("steady", 40 * scale, rate, rate)
     ramp = Phase("ramp", 60 * scale, rate, peak)

@@ -1,4 +1,4 @@
-"""`make bench`: measure every row of the table three times, print it and write it to RESULTS.md with a chart.
+"""Measure every row of the table three times, print it and write it to RESULTS.md with a chart: `make bench`.
 
 `make bench ONLY=cold,int8` measures some groups and only prints them. Bounds are reported: none fails the run.
 """

@@ -26,7 +26,7 @@ class Caller:
     def post(self, photo: bytes) -> bytes:
         """Return the body of the answer to a photo.
 
-        Raises `OSError` without a server and `ValueError` for any status but 200.
+        Raise `OSError` without a server and `ValueError` for any status but 200.
         """
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=START_SECONDS)

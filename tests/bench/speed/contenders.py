@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.paths import MAIN
-from tests.support.server_process import ServerProcess, surroundings
+from tests.support.server_process import ServerProcess, clean_environment
 
 ENVIRONMENTS = Path(".venv").absolute()
 PEERS = Path(__file__).parent / "peers"
@@ -33,7 +33,7 @@ class Contender(NamedTuple):
         """Run the server while the block runs. It is not ready yet."""
         programs = ENVIRONMENTS / self.environment / "bin"
         program, *arguments = [str(port) if word == "PORT" else word for word in self.command]
-        variables = surroundings(
+        variables = clean_environment(
             BENCH_FORMS=str(BUILD),
             BENTOML_DO_NOT_TRACK="1",
             TF_CPP_MIN_LOG_LEVEL="2",

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.server_process import surroundings
+from tests.support.server_process import clean_environment
 
 from .contenders import BUILD, ENVIRONMENTS, Contender
 
@@ -23,7 +23,7 @@ def compiled(source: Path, folder: Path, python: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
     command = [str(python), "-m", "compileall", "-q", str(folder)]
-    subprocess.run(command, env=surroundings(SOURCE_DATE_EPOCH=str(_EPOCH)), check=True)
+    subprocess.run(command, env=clean_environment(SOURCE_DATE_EPOCH=str(_EPOCH)), check=True)
     for path in [folder, *folder.rglob("*")]:
         os.utime(path, (_EPOCH, _EPOCH))
     return folder / source.name
@@ -43,7 +43,7 @@ def as_deployed(contender: Contender) -> Contender:
 
 
 def empty_page_cache() -> None:
-    """Drop every cached file that no process maps. Raises `OSError` unless root of this machine does it."""
+    """Drop every cached file that no process maps. Raise `OSError` unless root of this machine does it."""
     os.sync()
     _DROP_CACHES.write_text("3")
 

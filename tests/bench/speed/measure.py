@@ -75,7 +75,7 @@ class Servers(ExitStack):
     def start(self, contender: Contender) -> Running:
         """Start a server, wait for its first answer and warm it up.
 
-        Raises `SystemExit` if it names another species than the function's own code: it would not do the same work.
+        Raise `SystemExit` if it names another species than the function's own code: it would not do the same work.
         """
         port = free_port()
         server = self.enter_context(contender.start(port))

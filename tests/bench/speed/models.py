@@ -1,4 +1,4 @@
-"""Write the bundled network in the forms that the peers serve. Runs in the environment of `export/`.
+"""Write the bundled network in the forms that the peers serve. This runs in the environment of `export/`.
 
 .venv/export/bin/python -m tests.bench.speed.models tests/bench/build
 """

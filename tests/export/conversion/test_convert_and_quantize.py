@@ -1,4 +1,4 @@
-"""From Keras to the served file: by the model contract, and the same answers."""
+"""Test that a Keras model becomes a file by the model contract, with the same answers."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from flowers.model.session import Model
 
 
 class Converted:
-    """A network of pretrained features and a new last layer, as Keras, float and int8 files."""
+    """Hold a network of pretrained features and a new last layer, as Keras, float and int8 files."""
 
     def __init__(self, folder: Path, data: Dataset) -> None:
         self.keras_file, self.float_file = folder / "discs.keras", folder / "float.onnx"

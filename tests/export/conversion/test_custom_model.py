@@ -1,4 +1,4 @@
-"""A model of one's own by the commands: what is asked, measured, refused, delivered, and served."""
+"""Test the commands for a custom model: what they ask, measure, refuse, deliver and serve."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def _disc(colour: tuple[int, int, int], random: np.random.Generator) -> Image.Im
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders of coloured discs, 180 each, of which 36 are measured with."""
+    """Provide class folders of coloured discs, 180 each, of which 36 are for measuring."""
     root, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(9)
     for number, colour in COLOURS.items():
         (root / number).mkdir()
@@ -53,7 +53,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _classifier(photos: Path, order: list[str]) -> keras.Model:
-    """A network on raw pixels whose last layer is fitted by least squares, its outputs in this order of folders."""
+    """Return a network on raw pixels, its last layer fitted by least squares, its outputs in this order of folders."""
     keras.utils.set_random_seed(2)
     image = keras.Input((SIZE, SIZE, 3))
     features = image
@@ -73,7 +73,7 @@ def _classifier(photos: Path, order: list[str]) -> keras.Model:
 
 
 class Own:
-    """The team's folder: `model.keras`, whose outputs are in the order of ids as numbers, and its labels."""
+    """Hold a team's folder: `model.keras`, whose outputs are in the order of ids as numbers, and its labels."""
 
     def __init__(self, folder: Path, photos: Path) -> None:
         self.folder, self.photos = folder, photos
@@ -164,7 +164,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
     own: Own, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoil(_: Path, out: Path, __: object) -> None:
-        """int8 gone wrong: here the float file itself, which is no smaller."""
+        """Write a bad int8 file: the float file itself, which is no smaller."""
         shutil.copy(own_model_float(tmp_path), out)
 
     def own_model_float(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Models whose graph is not what they compute in inference: random layers, half precision, state."""
+"""Test models whose graph is not what they compute in inference: random layers, half precision, state."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The arithmetic on pixels as one node: where it gives the very same numbers, and only there."""
+"""Test that arithmetic on pixels becomes one node if, and only if, that gives exactly the same numbers."""
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ PIXELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
 
 
 def network(*steps: tuple[str, float | list[float]]) -> onnx.ModelProto:
-    """Pixels as floats, through each step (an operation and its constant), transposed."""
+    """Return a network that takes pixels as floats through each step (an operation and its constant), transposed."""
     nodes = [helper.make_node("Cast", ["image"], ["x0"], to=TensorProto.FLOAT)]
     constants = []
     for number, (operation, constant) in enumerate(steps):
@@ -31,7 +31,7 @@ def network(*steps: tuple[str, float | list[float]]) -> onnx.ModelProto:
 
 
 def answer(model: onnx.ModelProto) -> NDArray[np.float32]:
-    """Return what the network makes of every pixel value."""
+    """Return the network's output for every pixel value."""
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     found: NDArray[np.float32] = session.run(["out"], {"image": PIXELS})[0]
     return found

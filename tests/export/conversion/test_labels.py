@@ -1,4 +1,4 @@
-"""Label files: every accepted form, the order that maps leave open, and what is refused."""
+"""Test label files: every accepted form, the order that maps leave open, and what is refused."""
 
 import json
 from pathlib import Path

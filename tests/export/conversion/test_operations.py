@@ -1,4 +1,4 @@
-"""Layers that tf2onnx alone cannot convert answer as in TensorFlow."""
+"""Test that layers which tf2onnx alone cannot convert answer as in TensorFlow."""
 
 from collections.abc import Callable
 from pathlib import Path

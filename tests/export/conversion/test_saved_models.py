@@ -1,4 +1,4 @@
-"""Models that cannot be saved again: encoded input, several signatures or outputs, frozen graphs."""
+"""Test models that cannot be saved again: encoded input, several signatures or outputs, frozen graphs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def classifier() -> Any:
 
 
 class Served(tf.Module):  # type: ignore[misc,unused-ignore]
-    """A network behind signatures that take encoded images, as AutoML and TensorFlow Serving have them."""
+    """Put a network behind signatures that take encoded images, as in AutoML and TensorFlow Serving."""
 
     def __init__(self) -> None:
         self.network = classifier()
@@ -78,7 +78,7 @@ def saved(module: Served, folder: Path, **signatures: Any) -> Path:
 
 
 def own_answers(module: Served, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what the network itself makes of pixels of its size."""
+    """Return the network's own output for pixels of its size."""
     answers: NDArray[np.float32] = np.asarray(module.network(pixels.astype(np.float32) / 127.5 - 1, training=False))
     return answers
 

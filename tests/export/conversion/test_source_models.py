@@ -1,4 +1,4 @@
-"""Models from elsewhere, in every form: what is read off them, and served answers equal to TensorFlow's own."""
+"""Test custom models in every form: the facts found in them, and served answers equal to TensorFlow's own."""
 
 import shutil
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def mlflow_folder(folder: Path, flavour: str, keras_file: Path) -> Path:
 
 
 class Team:
-    """The original team's network, small and untrained, in each form, and Keras 2's own answers."""
+    """Hold the original team's network, small and untrained, in each form, and Keras 2's own answers."""
 
     def __init__(self, folder: Path) -> None:
         tf_keras.utils.set_random_seed(3)
@@ -54,7 +54,7 @@ class Team:
         self.files["mlflow_keras"] = mlflow_folder(folder / "ml-k", "keras", self.files["keras"])
 
         class Hub(tf.Module):
-            """Callable and without signatures, as the models of TensorFlow Hub."""
+            """Make a network callable without signatures, as the models of TensorFlow Hub."""
 
             def __init__(self) -> None:
                 self.network = network
@@ -241,7 +241,7 @@ def _nested(*inner: Any) -> Any:
 
 
 def _crops(image: Any) -> Any:
-    """Return the sum of what a layer makes of two crops, each rescaled."""
+    """Return the sum of a layer's outputs for two crops, each rescaled."""
     scale, look = layers.Rescaling(1 / 127.5, -1), layers.Conv2D(4, 3)
     return look(scale(image[:, :6, :6])) + look(scale(image[:, 2:, 2:]))
 

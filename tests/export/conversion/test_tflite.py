@@ -1,4 +1,4 @@
-"""TFLite files, float and full-integer, answer when served as TFLite's own interpreter does."""
+"""Test that served TFLite files, float and full-integer, answer as TFLite's own interpreter does."""
 
 import zipfile
 from collections.abc import Iterator

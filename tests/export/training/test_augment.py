@@ -1,4 +1,4 @@
-"""Training batches keep the shapes, ranges and targets that training relies on."""
+"""Test that training batches keep the shapes, ranges and targets that training relies on."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The average of runs is a network with the mean of their weights, and names the runs."""
+"""Test that the average of runs is a network with the mean of their weights, and names the runs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Split never overlap, collections are merged by label, and missing photographs are named."""
+"""Test that splits never overlap, collections are merged by label, and missing photographs are named."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def collection(root: Path, classes: dict[str, str], photos: dict[str, int]) -> P
 
 @pytest.fixture
 def two(tmp_path: Path) -> list[Path]:
-    """Two collections that share one kind under different folder names; the second has two sources and `other/`."""
+    """Make two collections that share a kind under different folder names. The second has two sources and `other/`."""
     return [
         collection(tmp_path / "home", {"1": "rose", "2": "lily"}, {"train/1/image": 26, "train/2/image": 13}),
         collection(

@@ -1,4 +1,4 @@
-"""`gather` reads archives of the published form, which the test makes small, and names what is wrong with others."""
+"""Test that `gather` reads small archives in their published form, and names what is wrong with others."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The port of the weights: Keras answers what the published network answers."""
+"""Test that the ported weights make Keras answer as the published network does."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A short training run learns, leaves its state behind, and goes on from there."""
+"""Test that a short training run learns, leaves its state behind, and resumes from there."""
 
 from dataclasses import replace
 from pathlib import Path

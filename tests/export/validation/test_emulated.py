@@ -1,4 +1,4 @@
-"""The emulated processor computes what the native one does, and its absence is told."""
+"""Test that the emulated processor computes as the native one, and that its absence is reported."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Evaluation of a model that answers with the mean of each colour, on photographs of plain colours."""
+"""Test the evaluation of a model that answers with the mean of each colour, on photographs of plain colours."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def draw(file: Path, colour: tuple[int, int, int], number: int) -> None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Evaluate on two collections; of the second, the source `unseen` is never trained on and takes blue for red."""
+    """Evaluate on two collections; of the second, the source `unseen` is never trained on and labels blue as red."""
     root = tmp_path_factory.mktemp("evaluation")
     for home, prefix in (("home", "image"), ("away", "web")):
         for folder, colour in COLOURS.items():

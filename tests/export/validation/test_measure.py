@@ -1,4 +1,4 @@
-"""The measures, on cases small enough to work out by hand."""
+"""Test the measures on cases computed by hand."""
 
 import numpy as np
 import pytest

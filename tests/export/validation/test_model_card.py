@@ -1,4 +1,4 @@
-"""The card's figures follow from the report."""
+"""Test that the card's figures follow from the report."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The committed files belong together: the served int8 file is the committed Keras model, and its reports hold."""
+"""Test that the committed files match: the served int8 file is the committed Keras model, and its reports hold."""
 
 import json
 from pathlib import Path

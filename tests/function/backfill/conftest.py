@@ -9,7 +9,7 @@ from tests.support.upload_server import photo
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Return a folder of photos as a laptop has one, with what lies about in such a folder."""
+    """Return a folder of photos as on a laptop, with other files between them."""
     folder = tmp_path / "photos"
     for name in ("rose.jpg", "trip/rose (1).JPG", "trip/2025/lily", "señora 🌷.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The program on a bucket: the upload function's own protocol, with one listing, one read and one write an image."""
+"""Test the program on a bucket: the upload function's protocol, with one listing, and one read and write per image."""
 
 import uuid
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.uploads import names, put, result_of
 
 @pytest.fixture
 def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
-    """Between the program and its bucket."""
+    """Provide a proxy between the program and its bucket."""
     with FaultProxy(storage_server.url) as proxy:
         yield proxy
 
@@ -31,7 +31,7 @@ def fill(bucket: storage.Bucket, images: int) -> dict[str, storage.Blob]:
 
 
 def generations(bucket: storage.Bucket) -> dict[str, int]:
-    """Of all objects."""
+    """Return the generations of all objects."""
     return {blob.name: blob.generation for blob in bucket.list_blobs()}
 
 

@@ -1,4 +1,4 @@
-"""Report an invalid command at once, with what to do; pass Beam's own options on."""
+"""Test that an invalid command is reported at once, with what to do, and that Beam's own options are passed on."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ WRONG_SETTINGS = {
 
 
 def check(run: Run, words: list[str], photos: Path) -> None:
-    """Fail unless the run ended with a message that has the words, and nothing else happened."""
+    """Fail unless the run ended with a message that has these words, and did nothing else."""
     assert run.status == 2, run.error
     assert [word for word in words if word not in run.error] == [], run.error
     assert "Traceback" not in run.error

@@ -1,4 +1,4 @@
-"""The backfill while photos are uploaded, and two of them at once: each image has one result, written once."""
+"""Test the backfill during uploads, and two at once: each image has one result, written once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ OLD, NEW = 120, 60
 
 @pytest.fixture
 def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
-    """Between all programs and the bucket."""
+    """Provide a proxy between all programs and the bucket."""
     with FaultProxy(storage_server.url) as proxy:
         yield proxy
 

@@ -1,4 +1,4 @@
-"""kill -9 amid the work, and another run: every image has one right result, and little is done twice."""
+"""Test a run that is killed and repeated: every image has one right result, and little is done twice."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ IN_HAND = 2 * 10
 
 
 def started(pattern: str, log: Path, **variables: str) -> ServerProcess:
-    """Return the program at work with two workers."""
+    """Start the program with two workers."""
     command = [*PROGRAM, "--input", pattern, *WORKERS]
     return ServerProcess(command, log, environment(**variables))
 

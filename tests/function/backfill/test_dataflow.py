@@ -1,4 +1,4 @@
-"""Check what can be checked without Dataflow: its container's source classifies, and its job names the container."""
+"""Test what is possible without Dataflow: its container's source classifies, and its job names the container."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from google.cloud import storage
 
 from tests.support.backfill_program import program
 from tests.support.paths import ROOT
-from tests.support.server_process import surroundings
+from tests.support.server_process import clean_environment
 from tests.support.upload_server import photo
 from tests.support.uploads import put
 
@@ -26,7 +26,7 @@ print(flowers.classifier.Classifier(Settings()).classify(Path(sys.argv[2]).read_
 
 
 def test_container_source_classifies(tmp_path: Path) -> None:
-    """The container has what `backfill-image.sh` gathers, in /function."""
+    """Test the files that `backfill-image.sh` gathers, which are /function in the container."""
     (tmp_path / "function").symlink_to(ROOT / "function")
     (tmp_path / "infra").mkdir()
     for name in ("backfill-image.sh", "dataflow.Dockerfile", "python-version"):
@@ -36,13 +36,13 @@ def test_container_source_classifies(tmp_path: Path) -> None:
     image.write_bytes(photo(1))
     command = [sys.executable, "-c", _CLASSIFY, str(place), str(image)]
     done = subprocess.run(
-        command, cwd=tmp_path, env=surroundings(PYTHONPATH=str(place)), capture_output=True, text=True, check=False
+        command, cwd=tmp_path, env=clean_environment(PYTHONPATH=str(place)), capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "flowers.result/v1", done.stderr
 
 
 def test_dataflow_job_names_container(bucket: storage.Bucket) -> None:
-    """As a template, which Beam writes into the bucket where it would else hand the job in."""
+    """Write the job as a template into the bucket, instead of submitting it."""
     place = f"gs://{bucket.name}"
     put(bucket, "2025/rose.jpg", photo(1))
     options = ["--runner", "DataflowRunner", "--project", "my-project", "--region", "europe-west1", "--no_auth"]

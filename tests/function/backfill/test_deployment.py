@@ -1,4 +1,4 @@
-"""Accept what infra/ passes: the scheduled job's arguments, and the options for Dataflow."""
+"""Test that the program accepts what infra/ passes: the scheduled job's arguments, and the options for Dataflow."""
 
 import re
 

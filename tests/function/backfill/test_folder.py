@@ -1,4 +1,4 @@
-"""The program on a folder of photos: what it writes, what it does when it is run again, what it leaves alone."""
+"""Test the program on a folder of photos: what it writes, what a second run does, what it leaves alone."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ def tree(folder: Path) -> list[str]:
 
 
 def document_of(image: Path) -> dict[str, Any]:
-    """Return the document beside a photo; fails unless it is by the contract and of this file as it is now."""
+    """Return the document beside a photo. Fail unless it keeps the contract and is of the file as it is now."""
     data = image.with_name(image.name + ".json").read_bytes()
     assert data.count(b"\n") == 1
     document: dict[str, Any] = json.loads(data)
@@ -34,7 +34,7 @@ def document_of(image: Path) -> dict[str, Any]:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each result was written."""
+    """Return the time at which each result was written."""
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*.json")}
 
 

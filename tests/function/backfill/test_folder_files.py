@@ -1,4 +1,4 @@
-"""The results of a folder as a table, as sidecars for a photo manager, and faulty images done again."""
+"""Test a folder's results as a table and as sidecars for a photo manager, and the retry of invalid images."""
 
 import csv
 import io

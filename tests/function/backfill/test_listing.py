@@ -1,4 +1,4 @@
-"""Images find their results in a listing, whatever the names between them."""
+"""Test that images find their results in a listing, whatever the names between them."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from flowers.cloud.objects import ObjectAddress, StoredObject
 
 
 def result_address(address: ObjectAddress) -> ObjectAddress:
-    """Beside the image."""
+    """Return the address beside the image."""
     return ObjectAddress(address.bucket, address.name + ".json")
 
 

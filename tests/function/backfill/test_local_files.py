@@ -1,4 +1,4 @@
-"""A folder keeps the protocol of a bucket: generations, preconditions, nothing torn, nothing of others touched."""
+"""Test that a folder keeps a bucket's protocol: generations, preconditions, whole writes, foreign files untouched."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A folder with odd files is listed and takes results."""
+"""Test that a folder with odd files is listed and takes results."""
 
 import errno
 import json

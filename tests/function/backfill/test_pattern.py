@@ -1,4 +1,4 @@
-"""Patterns of names mean what a shell's do."""
+"""Test that patterns of names mean what a shell's do."""
 
 import pytest
 

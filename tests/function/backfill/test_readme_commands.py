@@ -1,4 +1,4 @@
-"""Accept the backfill commands of the READMEs on the command line."""
+"""Test that the command line accepts the backfill commands of the READMEs."""
 
 import re
 import shlex

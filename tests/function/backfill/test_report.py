@@ -1,4 +1,4 @@
-"""What a run tells: the dry run's estimate, the page of `--report`, the rows for BigQuery."""
+"""Test what a run reports: the dry run's estimate, the page of `--report`, the rows for BigQuery."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_report_is_one_file_with_all_sections(photos: Path) -> None:
 
 @pytest.mark.parametrize("faulty", [False, True])
 def test_row_of_document_has_table_columns(photos: Path, faulty: bool) -> None:
-    """As far as this machine goes: the rows are encoded as Beam sends them to its connector, which is Java's."""
+    """Encode the rows as Beam sends them to its connector. The connector itself is in Java and needs BigQuery."""
     backfill(str(photos))
     image = photos / ("broken.jpg" if faulty else "rose.jpg")
     document = json.loads(image.with_name(f"{image.name}.json").read_text())

@@ -1,4 +1,4 @@
-"""With a topic, what the program writes is published after the write; nothing that happens there touches a result."""
+"""Test that documents are published to the topic after their write, and that its faults touch no result."""
 
 from google.cloud import storage
 

@@ -1,4 +1,4 @@
-"""Addresses of objects: what `gs://bucket/name` means, and what it may not be."""
+"""Test addresses of objects: what `gs://bucket/name` means, and what is invalid."""
 
 import pytest
 from hypothesis import example, given, settings

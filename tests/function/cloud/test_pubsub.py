@@ -1,4 +1,4 @@
-"""The one call to Pub/Sub: what arrives, what is tried again, and what is reported with advice."""
+"""Test the one call to Pub/Sub: what arrives, what is retried, and what is reported with advice."""
 
 import itertools
 import json
@@ -22,14 +22,14 @@ MARKS = {"result-schema": "flowers.result/v1", "model-version": "1.1.0", "source
 
 @pytest.fixture(params=["emulator", "failing"])
 def pubsub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PubSub:
-    """Either server."""
+    """Provide either server."""
     server: PubSub = request.getfixturevalue(request.param)
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
     return server
 
 
 def new_topic(pubsub: PubSub, ending: str = "") -> str:
-    """Return a topic that there is."""
+    """Return a new topic."""
     name = f"projects/my-project/topics/results-{next(_numbers)}{ending}"
     pubsub.create(name)
     return name
@@ -108,7 +108,7 @@ def test_without_credentials_there_is_no_topic(monkeypatch: pytest.MonkeyPatch) 
 
 
 class _Metadata(BaseHTTPRequestHandler):
-    """Google's metadata server, as far as google.auth asks it for a token; each token is another."""
+    """Emulate Google's metadata server, as far as google.auth asks it for a token. Each token is different."""
 
     tokens = itertools.count(1)
 
@@ -128,7 +128,7 @@ class _Metadata(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def test_token_of_instance_is_renewed(failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch) -> None:

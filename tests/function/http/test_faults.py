@@ -1,4 +1,4 @@
-"""Every bad request is refused with its own code and reason, and with a document that keeps the contract."""
+"""Test that every bad request is refused with its own code and reason, and a document that keeps the contract."""
 
 import io
 import json

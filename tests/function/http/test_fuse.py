@@ -1,4 +1,4 @@
-"""Several photos of one plant get one result."""
+"""Test that several photos of one plant get one result."""
 
 import hashlib
 import json

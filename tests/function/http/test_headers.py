@@ -1,4 +1,4 @@
-"""What headers and paths of clients, browsers and servers in front change in an answer."""
+"""Test how the headers and paths of clients, browsers and proxies change an answer."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ from flowers.http.work import RequestWork
 from flowers.settings import Settings
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_contract import ask, client_of, client_with, contract_of, multipart, no_storage, part, post
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 from tests.support.uploads import log_lines
 
 TRACE = "105445aa7843bc8bf206b12000100000"
@@ -136,7 +136,9 @@ def test_request_that_the_server_cannot_read_gets_a_document(
 def server_port(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Provide the port of the function in a server of its own."""
     port = free_port()
-    server = ServerProcess(framework("classify_http", port), tmp_path_factory.mktemp("server") / "log", surroundings())
+    server = ServerProcess(
+        framework("classify_http", port), tmp_path_factory.mktemp("server") / "log", clean_environment()
+    )
     try:
         server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
         yield port
@@ -168,7 +170,7 @@ def test_images_of_a_form_begin_within_30_seconds(jpeg: bytes, monkeypatch: pyte
 
 
 class Topic:
-    """Takes what is published."""
+    """Keep what is published."""
 
     def __init__(self) -> None:
         self.lines = list[dict[str, Any]]()

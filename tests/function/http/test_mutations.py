@@ -1,4 +1,4 @@
-"""Whatever is done to an image, an envelope or a query, the answer is one of the contract, and soon there."""
+"""Test that the answer to a mutated image, JSON body or query keeps the contract, and comes soon."""
 
 import json
 from functools import cache
@@ -42,7 +42,7 @@ def picture(format: str) -> bytes:
 
 
 def edited(data: bytes, edits: list[Edit]) -> bytes:
-    """`data` after all `edits`."""
+    """Return `data` after all `edits`."""
     for kind, share, count, value in edits:
         at = min(int(len(data) * share), max(len(data) - 1, 0))
         before, piece, after = data[:at], data[at : at + count], data[at + count :]
@@ -62,7 +62,7 @@ def edited(data: bytes, edits: list[Edit]) -> bytes:
 
 
 def answered(client: FlaskClient, body: bytes, content_type: str | None = None, query: str = "") -> Reply:
-    """Return the checked answer, which came soon and blames nothing but the request."""
+    """Return the checked answer. Fail if it came late, or does not blame the request."""
     started = perf_counter()
     reply = post(client, body, content_type, query)
     assert perf_counter() - started < SECONDS

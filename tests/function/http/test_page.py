@@ -1,4 +1,4 @@
-"""The page as an HTTP answer: who gets it, how it is cached, and what its policy lets run."""
+"""Test the page as an HTTP answer: who gets it, how it is cached, and what its policy lets run."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Clients of TF Serving, KServe and Vertex AI get the documents that `POST /` gives."""
+"""Test that clients of TF Serving, KServe and Vertex AI get the documents of `POST /`."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_contract import Reply, ask, client_with, contract_of, post
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 VERTEX_ROUTES = {
     "AIP_HEALTH_ROUTE": "/v1/endpoints/7/deployedModels/9",
@@ -145,7 +145,7 @@ def test_vertex_predict_route_may_be_the_root(monkeypatch: pytest.MonkeyPatch, j
 
 @pytest.fixture
 def kserve() -> Any:
-    """Return the package of KServe's own client; skip where it is not installed."""
+    """Return the package of KServe's own client. Skip the test if it is not installed."""
     return pytest.importorskip("kserve")
 
 
@@ -153,7 +153,7 @@ def kserve() -> Any:
 def url(tmp_path: Path) -> Iterator[str]:
     """Return the address of functions-framework, serving in a process of its own."""
     port = free_port()
-    server = ServerProcess(framework("classify_http", port), tmp_path / "log", surroundings())
+    server = ServerProcess(framework("classify_http", port), tmp_path / "log", clean_environment())
     try:
         server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
         yield f"http://127.0.0.1:{port}"
@@ -179,7 +179,9 @@ def test_kserve_client_gets_predictions(kserve: Any, url: str, client: FlaskClie
 
 def test_server_listens_on_the_port_of_vertex(tmp_path: Path) -> None:
     own, port = free_port(), free_port()
-    server = ServerProcess(framework("classify_http", own), tmp_path / "log", surroundings(AIP_HTTP_PORT=str(port)))
+    server = ServerProcess(
+        framework("classify_http", own), tmp_path / "log", clean_environment(AIP_HTTP_PORT=str(port))
+    )
     try:
         server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
         assert not answers(f"http://127.0.0.1:{own}/health")

@@ -1,4 +1,4 @@
-"""What one request can take: memory and time stay bounded for bodies that are made to hurt."""
+"""Test that hostile bodies take bounded memory and time."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ from flowers.http.requests import ImageReader
 from flowers.settings import Settings
 from tests.function.test_server_memory import peak_mib
 from tests.support.http_contract import client_of, json_request, multipart, no_storage, part, post
-from tests.support.server_process import ServerProcess, answers, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
 
 MIB = 1024 * 1024
 # The largest body, some 45 MiB: as it came, as text, as the value, and once more while base64 is decoded.
@@ -52,12 +52,12 @@ HOSTILE: dict[str, Callable[[], tuple[bytes, str]]] = {
 
 
 class Server(ServerProcess):
-    """The function over HTTP."""
+    """Serve the function over HTTP."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        super().__init__(framework("classify_http", port), folder / "log", surroundings(**settings))
+        super().__init__(framework("classify_http", port), folder / "log", clean_environment(**settings))
 
     def post(self, body: bytes, content_type: str, encoding: str = "identity") -> tuple[int, dict[str, object]]:
         """Return status and document."""
@@ -70,12 +70,12 @@ class Server(ServerProcess):
                 return error.code, json.load(error)
 
     def wait(self) -> None:
-        """Return when the server answers."""
+        """Wait until the server answers."""
         self.wait_until(lambda: answers(f"{self.url}/health"), 60)
         self._mib_at_start = max(map(peak_mib, self.processes()))
 
     def taken_mib(self) -> float:
-        """Return the most memory that a process ever had, less what it had after its start."""
+        """Return the peak memory of a process, less its memory after the start."""
         return max(map(peak_mib, self.processes())) - self._mib_at_start
 
 

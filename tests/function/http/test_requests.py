@@ -1,4 +1,4 @@
-"""Every form of request and every path answers as the served OpenAPI document says."""
+"""Test that every form of request and every path answers as the served OpenAPI document says."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The OpenAPI document itself, methods and CORS, the log lines, and overload."""
+"""Test the OpenAPI document itself, methods and CORS, the log lines, and overload."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ def members(value: Any, name: str) -> Iterator[Any]:
 
 @contextmanager
 def log_lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any]]]:
-    """Afterwards holds the lines of JSON that the function wrote to standard output meanwhile."""
+    """Yield a list that holds, after the block, the lines of JSON on standard output."""
     logger = logging.getLogger("flowers")
     handlers, lines = logger.handlers, list[dict[str, Any]]()
     configure_logging("INFO")
@@ -164,7 +164,7 @@ def test_the_line_is_tied_to_the_trace_of_its_request(
 
 
 def overloaded() -> tuple[FlaskClient, PixelBudget]:
-    """Return a function whose pixels are all in use by others, and that waits but briefly for them."""
+    """Return a function whose pixel budget is exhausted, with a short waiting time."""
     settings = Settings()
     classifier = Classifier(settings)
     budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)

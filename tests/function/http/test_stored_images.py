@@ -1,4 +1,4 @@
-"""An image in a bucket, asked for by its address over HTTP: read where that is allowed, and nowhere else."""
+"""Test images in a bucket, requested by address over HTTP: they are read from allowed buckets only."""
 
 import gzip
 import hashlib
@@ -35,13 +35,13 @@ def assert_refused(reply: Reply, status: int, reason: str, uri: str, generation:
 
 
 def where(reply: Reply) -> tuple[str | None, str | None]:
-    """Return what the answer says of where the image lies: its address and its generation."""
+    """Return the image's address and generation in the answer."""
     image = reply.document["image"]
     return image["uri"], image["generation"]
 
 
 class MeddledStorage(Storage):
-    """The real storage, but something happens between an object's look-up and its reading."""
+    """Change an object of the real storage between its look-up and its reading."""
 
     def __init__(self, meddle: Callable[["MeddledStorage"], object]) -> None:
         super().__init__()

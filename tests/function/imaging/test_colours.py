@@ -1,4 +1,4 @@
-"""The model sees the colours that a browser shows: those of sRGB."""
+"""Test that the model sees the colours that a browser shows: those of sRGB."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""The part of a photo that the model sees lies within the photo, whatever its size."""
+"""Test that the part of a photo that the model sees lies within the photo, whatever its size."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files that are no image, broken or hostile are refused with the right reason, and never cost memory first."""
+"""Test that files which are no image, broken or hostile are refused with the right reason, before they take memory."""
 
 import random
 import struct
@@ -27,7 +27,7 @@ def try_decode(data: bytes, max_pixels: int = 100_000_000) -> Decoded:
 
 
 def refused(data: bytes, max_pixels: int = 100_000_000) -> InputError:
-    """Return the error that refuses the file; any other one fails the test."""
+    """Return the error that refuses the file. Any other error fails the test."""
     with pytest.raises(InputError) as caught:
         try_decode(data, max_pixels)
     return caught.value

@@ -1,4 +1,4 @@
-"""Every format of the contract, with real bytes, comes out as upright pixels in the right colours."""
+"""Test that every format of the contract, with real bytes, becomes upright pixels in the right colours."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ LOSSY = 4.5
 
 
 def shown(data: bytes, width: int = WIDTH, height: int = HEIGHT) -> Decoded:
-    """Return the whole picture, so that a target of its own size shows its very pixels."""
+    """Return the whole picture at its own size, pixel by pixel."""
     return decode(data, InputRule(height, width), 100_000_000, PixelBudget(50_000_000))
 
 

@@ -1,4 +1,4 @@
-"""What part of a photo the model sees: upright, cropped or stretched, and decoded no finer than it shows."""
+"""Test what part of a photo the model sees: upright, cropped or stretched, and decoded no finer than needed."""
 
 import numpy as np
 import pytest

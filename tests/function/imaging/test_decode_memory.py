@@ -1,4 +1,4 @@
-"""Whatever a file claims or unpacks to, decoding it takes no more memory than the limits allow."""
+"""Test that decoding keeps to the memory limits, whatever a file claims or unpacks to."""
 
 import json
 import subprocess
@@ -83,7 +83,7 @@ def dotted_png(side: int) -> bytes:
 
 
 def bombs() -> dict[str, tuple[bytes, str]]:
-    """Small files that claim or unpack to a lot, and the outcome of each."""
+    """Return small files that claim or unpack to a lot, and the outcome of each."""
     png = sample("PNG")
     zeros = b"a\0\0" + zlib.compress(bytes(150_000_000), 9)
     text, profile = png_chunk(b"zTXt", zeros), png_chunk(b"iCCP", zeros)

@@ -1,4 +1,4 @@
-"""A header that the decoders would read differently is refused, or counts as the worst case."""
+"""Test that a header which the decoders would read differently is refused, or counts as the worst case."""
 
 import io
 import struct
@@ -29,7 +29,7 @@ def outcome(data: bytes, pixels: int = 500_000) -> str:
 
 
 def tiled_tiff(across: int, kind: int = 4, twice: bool = False) -> bytes:
-    """Return a TIFF of 64 × 64 white pixels in one tile, whose width is written with a type."""
+    """Return a TIFF of 64 × 64 white pixels in one tile, its width in a given type."""
     tile = zlib.compress(b"\xff" * 64 * 64)
     tags = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: across, 323: 64, 324: 0, 325: len(tile)}
     data = tiff_file({tag: (value,) for tag, value in tags.items()}, tile)

@@ -1,4 +1,4 @@
-"""Files of millions of tiny parts take neither much memory nor much time."""
+"""Test that files of millions of tiny parts take neither much memory nor much time."""
 
 import struct
 import time
@@ -32,7 +32,7 @@ def with_units(units: bytes) -> bytes:
 
 
 def iloc_of_nothing() -> bytes:
-    """Return an AVIF whose items have 65,535 places each, written in no bytes at all."""
+    """Return an AVIF whose items have 65,535 extents each, each of which takes no bytes."""
     entry = struct.pack(">HHH", 1, 0, 0xFFFF)
     body = bytes(4) + b"\0\0" + struct.pack(">H", 60_000) + entry * 60_000
     box = struct.pack(">I", 8 + len(body)) + b"iloc" + body

@@ -1,4 +1,4 @@
-"""A failure of the machine is unavailability. Only what a decoder says of the bytes is the image's fault."""
+"""Test that a failure of the machine counts as unavailable, never as an invalid image."""
 
 import errno
 import sys

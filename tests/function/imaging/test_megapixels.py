@@ -1,4 +1,4 @@
-"""Photos of 50, 108 and 200 megapixels, as phones take them, pass the default limits."""
+"""Test that photos of 50, 108 and 200 megapixels, as phones take them, pass the default limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The pixel budget bounds what is decoded at once, in the order of arrival."""
+"""Test that the pixel budget bounds what is decoded at once, in the order of arrival."""
 
 import random
 import threading
@@ -17,7 +17,7 @@ from tests.support.pictures import draw_picture
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, five seconds at most."""
+    """Wait until the condition holds, for at most five seconds."""
     end = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
@@ -25,7 +25,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 class Holder:
-    """A thread that reserves pixels and holds them until it is let go."""
+    """Reserve pixels in a thread and hold them until `release`."""
 
     def __init__(self, budget: PixelBudget, pixels: int) -> None:
         self.holds = threading.Event()

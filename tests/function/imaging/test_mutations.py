@@ -1,4 +1,4 @@
-"""Whatever is done to a file, decoding it takes no more memory than its header let expect, and prints nothing."""
+"""Test that decoding a mutated file keeps to the memory limit from its header, and prints nothing."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 
 
 def mutate(files: int, seed: int, seconds: float) -> Any:
-    """Return what was found in so many mutated files, decoded by a process of their own."""
+    """Decode so many mutated files in a process of their own and return its findings."""
     command = [sys.executable, "-m", "tests.support.mutations", str(files), str(seed)]
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'function'}"}
     run = subprocess.run(

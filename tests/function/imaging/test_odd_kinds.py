@@ -1,4 +1,4 @@
-"""Unusual files that viewers show are shown alike; kinds that are not supported are named, with advice."""
+"""Test that unusual files look as in viewers, and that unsupported kinds are named, with advice."""
 
 import struct
 import zlib

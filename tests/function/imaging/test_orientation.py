@@ -1,4 +1,4 @@
-"""Pictures are turned as viewers turn them: by EXIF, by the boxes of HEIF and AVIF, never by XMP."""
+"""Test that pictures are turned as by viewers: by EXIF, by the boxes of HEIF and AVIF, never by XMP."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_orientation_in_xmp_alone_turns_nothing(format: str) -> None:
 
 
 def heic(orientation: int, promises: bool) -> bytes:
-    """Return a HEIC that only its EXIF turns; `promises` keeps the brand that rules this out."""
+    """Return a HEIC that only its EXIF turns; `promises` keeps the brand that forbids this."""
     exif = Image.Exif()
     exif[0x0112] = 1
     exif[0x0131] = "tests"

@@ -1,4 +1,4 @@
-"""A JPEG whose last bytes are missing is shown when nearly all of its rows are there, as viewers do."""
+"""Test that a JPEG without its last bytes is accepted if it has nearly all rows, as in viewers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The bundled model names real flowers through the HTTP function, and is what the reports were measured on."""
+"""Test that the bundled model names real flowers through the HTTP function, and is the model of the reports."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model may ask for a closer look at photos of which the first is unsure."""
+"""Test the closer look that a model may ask for if the first one is unsure."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model that MODEL_PATH names in a bucket: downloaded at the start, its digest checked, or no start at all."""
+"""Test a model in a bucket: it is downloaded at startup and its digest is checked, or startup fails."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ NAME = "models/tiny/1.2.3/flowers.onnx"
 
 
 def upload(bucket: storage.Bucket, data: bytes, sha256: str | None = "right", name: str = NAME) -> ObjectAddress:
-    """Put a model into the bucket, with its digest, another one, or none."""
+    """Upload a model with its digest, a wrong one, or none."""
     blob = bucket.blob(name)
     if sha256:
         blob.metadata = {"sha256": hashlib.sha256(data).hexdigest() if sha256 == "right" else sha256}
@@ -78,7 +78,7 @@ def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def started(model_path: str, port: int) -> Iterator["subprocess.Popen[str]"]:
-    """functions-framework with its production server, in a process of its own, ended with the block."""
+    """Run functions-framework's production server in a process of its own while the block runs."""
     framework = Path(sys.executable).with_name("functions-framework")
     command = [str(framework), "--source", "function/main.py", "--target", "classify_http", "--port", str(port)]
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Heat maps: they lie where the evidence is, in the upright photo, and are the very maps that the logits come from."""
+"""Test that heat maps lie where the evidence is, in the upright photo, and are the maps behind the logits."""
 
 import json
 import time

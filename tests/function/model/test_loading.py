@@ -1,4 +1,4 @@
-"""Load the model in a thread while the rest of the code is imported."""
+"""Test that the model is loaded in a thread while the rest of the code is imported."""
 
 import gc
 import subprocess

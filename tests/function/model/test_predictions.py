@@ -1,4 +1,4 @@
-"""Logits become calibrated probabilities, best first."""
+"""Test that logits become calibrated probabilities, best first."""
 
 import math
 

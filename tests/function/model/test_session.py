@@ -1,4 +1,4 @@
-"""Read the model file: its metadata, its answers from threads and forks, and its errors."""
+"""Test the session of a model file: metadata, answers from threads and forks, and errors."""
 
 import contextlib
 import hashlib
@@ -41,7 +41,7 @@ def bundled() -> Model:
 
 @pytest.fixture(scope="module")
 def noise(bundled: Model) -> Pixels:
-    """Eight random images for the bundled model."""
+    """Return eight random images for the bundled model."""
     rule = bundled.card.input_rule
     return np.random.default_rng(5).integers(0, 256, (8, rule.height, rule.width, 3), np.uint8)
 
@@ -224,7 +224,7 @@ os._exit(0)
 
 
 def exit_codes_of_children(leave: str) -> str:
-    """Return what the script above prints; "hangs" if it prints nothing in time."""
+    """Return the output of the script above, or "hangs" if there is none in time."""
     command = [sys.executable, "-c", FORK, str(BUNDLED_MODEL), leave]
     run = subprocess.Popen(command, cwd=ROOT / "function", stdout=subprocess.PIPE, start_new_session=True, text=True)
     try:

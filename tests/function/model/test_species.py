@@ -1,4 +1,4 @@
-"""The catalogue holds the names and facts of every label of the bundled model, and takes another language as a file."""
+"""Test that the catalogue has names and facts of each label, and that a file adds a language."""
 
 import json
 import re

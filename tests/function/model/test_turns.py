@@ -1,4 +1,4 @@
-"""Run as many inferences at once as this process has processors for."""
+"""Test that as many inferences run at once as this process has processors for."""
 
 import threading
 import time

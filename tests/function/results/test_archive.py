@@ -1,4 +1,4 @@
-"""Photos sent over HTTP are kept, each once and with its result beside it, where that is set up."""
+"""Test that with an archive each photo sent over HTTP is stored once, with its result beside it."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_archive_keeps_repeated_photo_once(bucket: storage.Bucket, jpeg: bytes) 
 
 
 class StorageThatFailsResults(Storage):
-    """The real storage, but no result gets into it, as when an instance dies between a photo and its result."""
+    """Store no results in the real storage, as if an instance died between a photo and its result."""
 
     def write(self, address: ObjectAddress, *arguments: Any, **options: Any) -> int:
         if address.name.endswith(".json"):

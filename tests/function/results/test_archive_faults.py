@@ -1,4 +1,4 @@
-"""No answer waits for the archive or fails with it; what an archive that works was given is stored, also at the end."""
+"""Test that no answer waits for the archive or fails with it, and that a working archive loses nothing."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ from tests.support.http_buckets import (
 )
 from tests.support.http_contract import post
 from tests.support.http_warnings import fields_of, wait_for
-from tests.support.server_process import ServerProcess, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, framework, free_port
 
 
 def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> None:
@@ -103,7 +103,9 @@ def test_archive_unavailable_warns_then_retries(
 def server(archive_bucket: str, log: Path) -> Iterator[tuple[ServerProcess, int]]:
     """Yield the function under functions-framework, as it is deployed, and its port."""
     port = free_port()
-    environment = surroundings(ARCHIVE_BUCKET=archive_bucket, STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"])
+    environment = clean_environment(
+        ARCHIVE_BUCKET=archive_bucket, STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"]
+    )
     server = ServerProcess(framework("classify_http", port), log, environment)
     try:
         yield server, port
@@ -124,7 +126,7 @@ def test_archive_stores_waiting_photos_at_shutdown(bucket: storage.Bucket, tmp_p
 
 
 class LostAnswerStorage(Storage):
-    """The real storage, but the answer to the write of a photo is lost, and the retry meets its own success."""
+    """Lose the answer to the write of a photo, so that the real storage's retry meets its own success."""
 
     def write(self, address: ObjectAddress, *given: Any, **named: Any) -> int:
         generation = super().write(address, *given, **named)

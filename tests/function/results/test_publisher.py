@@ -1,4 +1,4 @@
-"""What is published of answers over HTTP: after the answer, as well as it can be, and never at the answer's expense."""
+"""Test that answers over HTTP are published afterwards, best effort, and never delay or change an answer."""
 
 import base64
 import json
@@ -25,14 +25,14 @@ from tests.support.http_buckets import ask_for, new_photo, put, status_of, until
 from tests.support.http_contract import client_of, multipart, part, post
 from tests.support.http_warnings import fields_of, wait_for
 from tests.support.paths import ROOT
-from tests.support.server_process import ServerProcess, framework, free_port, surroundings
+from tests.support.server_process import ServerProcess, clean_environment, framework, free_port
 
 TOPIC = "projects/my-project/topics/results"
 
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """Return the bundled model's."""
+    """Return the bundled model's classifier."""
     return Classifier(Settings())
 
 
@@ -164,7 +164,7 @@ def test_publish_overflow_is_answered_not_sent(
 def test_waiting_documents_are_sent_at_shutdown(failing: FailingPubSub, tmp_path: Path) -> None:
     failing.create(TOPIC)
     port = free_port()
-    environment = surroundings(RESULT_TOPIC=TOPIC, PUBSUB_EMULATOR_HOST=failing.host)
+    environment = clean_environment(RESULT_TOPIC=TOPIC, PUBSUB_EMULATOR_HOST=failing.host)
     server = ServerProcess(framework("classify_http", port), tmp_path / "log", environment)
     photos = [new_photo() for _ in range(4)]
     try:

@@ -1,4 +1,4 @@
-"""Uploads, events and refusals of storage as other programs really make them."""
+"""Test uploads, events and storage errors as other programs really make them."""
 
 import base64
 import json

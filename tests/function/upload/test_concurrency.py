@@ -1,6 +1,6 @@
-"""Many events at once at a real server: of one image, of its generations in any order, of many images.
+"""Test many events at once at a real server: of one image, of its generations in any order, of many images.
 
-The proxy delays calls by chance, so that they interleave, and tells what was written.
+The proxy delays calls at random, so that they interleave, and records what is written.
 """
 
 import random
@@ -20,7 +20,7 @@ from tests.support.uploads import names, put
 
 @pytest.fixture(scope="module")
 def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
-    """Between the server and its bucket."""
+    """Provide a proxy between the server and its bucket."""
     with FaultProxy(storage_server.url) as proxy:
         yield proxy
 

@@ -1,4 +1,4 @@
-"""kill -9 of the server amid a burst of uploads, a new start, the events again: nothing is lost, nothing is torn."""
+"""Test that a server killed during a burst of uploads, and restarted, loses no result and tears none."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Every event is acknowledged but for a fault of the surroundings; what is no event about an image changes nothing."""
+"""Test that every event is acknowledged unless a dependency is unavailable, and that only images get results."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -142,12 +142,12 @@ def test_event_without_type_is_sniffed(cloud: UploadCloud, bucket: storage.Bucke
     assert result_of(image)["image"]["format"] == "JPEG"
 
 
-# Faults of the surroundings.
+# Unavailable dependencies.
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Provide the adapter as it is, but that it tries again for no longer than a moment."""
+    """Provide the real adapter with a short time for retries."""
     monkeypatch.setattr(flowers.cloud.storage, "_RETRY", flowers.cloud.storage._RETRY.with_timeout(0.3))
     yield
 

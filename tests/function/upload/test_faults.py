@@ -1,6 +1,6 @@
-"""Faults between the function and its bucket, each in each kind of call; then the events again, as Eventarc sends them.
+"""Test each fault in each kind of call between function and bucket, and the retries of Eventarc.
 
-A real server with shortened patience (`impatient_main`), behind a proxy that fails as told. All happen at once.
+A real server with short timeouts (`impatient_main`) is behind a proxy that fails on demand. All cases run at once.
 """
 
 import time
@@ -32,7 +32,7 @@ BOUND_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an image whose calls met a fault."""
+    """Hold the outcome of an image whose calls met a fault."""
 
     image: storage.Blob
     data: bytes
@@ -51,7 +51,7 @@ def garden(storage_server: EmulatedStorage) -> storage.Bucket:
 def outcomes(
     garden: storage.Bucket, storage_server: EmulatedStorage, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Outcome]:
-    """By the image's name: each case once as `CASE-once.jpg`, and until its event was refused as `CASE-lasting.jpg`.
+    """Return outcomes by the image's name: `CASE-once.jpg`, and `CASE-lasting.jpg` until its event was refused.
 
     The lasting ones replace an image that has its result already, the others are the first of their name.
     """

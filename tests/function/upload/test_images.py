@@ -1,4 +1,4 @@
-"""Every format and every bad input, uploaded under every kind of name, gets the one document that an HTTP call gets."""
+"""Test that every format and every invalid image gets the same document by upload as over HTTP, under any name."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ from tests.support.uploads import (
 
 
 def lasting(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document without what differs by place and time."""
+    """Return the document without the fields that differ by place and time."""
     image = {key: value for key, value in document["image"].items() if key not in ("uri", "generation")}
     lasting = {key: value for key, value in document.items() if key not in ("classified_at", "timing_ms")}
     if "error" in document:

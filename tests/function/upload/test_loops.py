@@ -1,4 +1,4 @@
-"""No result is an image: whatever the ending of results, an event about one leads nowhere."""
+"""Test that the event of a result leads to no other result, whatever the suffix of results."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ from flowers.settings import Settings, SettingsError
 from flowers.upload import UploadFunction
 from tests.support.emulated_cloud import attributes
 from tests.support.http_contract import no_storage
-from tests.support.server_process import framework, free_port, surroundings
+from tests.support.server_process import clean_environment, framework, free_port
 from tests.support.upload_instances import UploadCloud, upload_function
 from tests.support.uploads import (
     NEW,
@@ -62,7 +62,7 @@ def test_renamed_result_is_skipped_by_metadata(cloud: UploadCloud) -> None:
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """Return the bundled model."""
+    """Return the bundled model's classifier."""
     return Classifier(Settings())
 
 
@@ -87,7 +87,7 @@ def test_accepted_suffix_marks_results(classifier: Classifier, suffix: str, name
 def test_image_extension_as_suffix_fails_startup() -> None:
     command = framework("classify_upload", free_port())
     run = subprocess.run(
-        command, env=surroundings(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False
+        command, env=clean_environment(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode != 0
     assert "RESULT_SUFFIX='.JPG': should be" in run.stderr

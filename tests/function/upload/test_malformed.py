@@ -1,4 +1,4 @@
-"""Acknowledge a malformed event, since a retry would not help, and log it without secrets."""
+"""Test that a malformed event is acknowledged, since a retry would not help, and logged without secrets."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def event(data: Any, **changed: str) -> tuple[dict[str, str], bytes]:
-    """Return a binary event with whatever for data; changed attributes, "" for one left out."""
+    """Return a binary event with any data, and with changed attributes; "" leaves one out."""
     headers = CE | {f"ce-{name}": value for name, value in changed.items()}
     return {name: value for name, value in headers.items() if value} | JSON, json.dumps(data).encode()
 

@@ -1,4 +1,4 @@
-"""The newest generation wins, whenever an image is overwritten or deleted, and in whatever order the events come."""
+"""Test that the newest generation wins, whenever an image is overwritten or deleted, in any order of events."""
 
 import pytest
 from google.cloud import storage

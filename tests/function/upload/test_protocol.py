@@ -1,4 +1,4 @@
-"""One result an image: each row of the table in `results`, and each way in which a write may come too late.
+"""Test that each image has one result: each row of the table in `results`, and each way to write too late.
 
 fake-gcs-server honours preconditions on writes only; the function needs none on reads, which name their generation.
 """
@@ -40,7 +40,7 @@ def test_no_result_found_then_it_is_written(cloud: UploadCloud) -> None:
 
 
 def test_an_image_takes_three_requests_of_storage(cloud: UploadCloud, caplog: pytest.LogCaptureFixture) -> None:
-    """What infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
+    """Test the requests that infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
     bucket, instance, _, _ = cloud
     images = [put(bucket, name, NEW) for name in ("rose.jpg", "lily.jpg")]
     with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):

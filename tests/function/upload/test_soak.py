@@ -1,4 +1,4 @@
-"""Long runs at a real server, by `make test-soak`: thousands of uploads, the memory watched; and the real patience."""
+"""Test a real server for long (`make test-soak`): thousands of uploads, its memory, and its real timeouts."""
 
 import statistics
 import time
@@ -34,7 +34,7 @@ def resident_mib(process: int) -> float:
 
 
 def pictures() -> list[tuple[bytes, str]]:
-    """40 images, each with the kind of document that it gets: small of all formats, one of 12 megapixels, bad ones."""
+    """Return 40 images with the kinds of their documents: small ones of all formats, a large one, invalid ones."""
     small = photo(1)
     good = [small, photo(2, 4000), *(sample(kind) for kind in OPTIONS)]
     good += [photo(number, width) for number, width in enumerate([100, 320, 500, 640, 800, 1024] * 4)]

@@ -1,6 +1,6 @@
-"""What is published for uploads: each result at least once, after it was written, and never at its expense.
+"""Test that each upload's result is published at least once, after it was written, and never at its expense.
 
-A result in the bucket stays as it is, whatever becomes of the message; the event is sent again until both are done.
+A result in the bucket stays as it is, whatever happens to the message. The event is retried until both are done.
 """
 
 import json
@@ -28,7 +28,7 @@ TOPIC = "projects/my-project/topics/results"
 
 
 class Garden(NamedTuple):
-    """A bucket, an instance that publishes, its storage, one that does not, and the Pub/Sub."""
+    """Hold a bucket, an instance that publishes and its storage, another that does not, and the Pub/Sub."""
 
     bucket: storage.Bucket
     instance: FlaskClient
@@ -44,7 +44,7 @@ class Garden(NamedTuple):
 
 @pytest.fixture
 def garden(cloud: UploadCloud, failing: FailingPubSub) -> Iterator[Garden]:
-    """Provide a new bucket and Pub/Sub; the test fails when a hook is left."""
+    """Provide a new bucket and Pub/Sub; the test fails if a hook is left."""
     failing.create(TOPIC)
     instance, watched = upload_function(RESULT_TOPIC=TOPIC)
     yield Garden(cloud.bucket, instance, watched, cloud.other, failing)
@@ -174,7 +174,7 @@ def test_foreign_object_in_place_is_not_published(garden: Garden) -> None:
 
 
 def test_result_of_other_instance_is_published(garden: Garden) -> None:
-    """Nor can a write whose answer got lost be told from this."""
+    """Test also a write whose answer was lost, which looks the same."""
     image = put(garden.bucket, "rose.jpg", NEW)
     garden.watched.hooks["before write"] = lambda *_, **__: deliver(garden.quiet, image)
     assert event_of(garden.instance, image) == "repeated"
@@ -251,7 +251,7 @@ def test_kill_before_pubsub_answer_loses_nothing(
 
 
 def newest(messages: list[Message]) -> dict[str, dict[str, Any]]:
-    """Return the documents as README has readers keep them: by the image's address, of the newest generation."""
+    """Return the documents as the README tells readers to keep them: the newest generation of each image."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for message in messages:
         groups[message.document["image"]["uri"]].append(message.document)
