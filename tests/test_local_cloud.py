@@ -68,7 +68,7 @@ def test_put_photo_prints_document(cloud: LocalCloud, tmp_path: Path) -> None:
     cloud.wait_for(f"gs://{BUCKET}/{first.name}.json\n{read.decode()}")
 
 
-def test_a_photo_replaced_is_classified_anew(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_replaced_photo_is_classified_again(cloud: LocalCloud, tmp_path: Path) -> None:
     file = tmp_path / "again.jpg"
     shown = []
     for number in (1, 2):
@@ -107,14 +107,14 @@ def test_put_without_a_local_cloud_says_what_to_start(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_put_of_a_file_that_is_not_there_says_so(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_put_of_missing_file_fails(cloud: LocalCloud, tmp_path: Path) -> None:
     done = put(cloud.port, tmp_path / "none.jpg")
     assert done.returncode == 1
     assert "none.jpg" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("running_processes", [3, 4], ids=["while the function starts", "when all runs"])
-def test_ctrl_c_ends_all_of_it(tmp_path: Path, running_processes: int) -> None:
+def test_ctrl_c_ends_everything(tmp_path: Path, running_processes: int) -> None:
     with running(tmp_path) as cloud:
         cloud.wait_for("Ctrl-C ends")
         # This one, the bucket, the function's master, and, once that has loaded the model, its worker.

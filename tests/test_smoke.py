@@ -48,7 +48,7 @@ def run(*arguments: str, storage_url: str = "") -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_both_functions_are_asked_and_compared(cloud: LocalCloud, url: str) -> None:
+def test_both_functions_are_compared(cloud: LocalCloud, url: str) -> None:
     storage_url = f"http://127.0.0.1:{cloud.port}"
     done = run("--url", url, "--bucket", "garden", storage_url=storage_url)
     assert done.returncode == 0, done.stderr
@@ -56,14 +56,14 @@ def test_both_functions_are_asked_and_compared(cloud: LocalCloud, url: str) -> N
     assert http.partition(" says ")[2] == bucket.partition(" says ")[2]
 
 
-def test_nothing_is_left_in_the_bucket(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_is_left_empty(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     storage_url = f"http://127.0.0.1:{cloud.port}"
     assert run("--bucket", "garden", storage_url=storage_url).returncode == 0
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_url)
     assert list(storage.Client().list_blobs("garden")) == []
 
 
-def test_a_bucket_that_no_function_watches_fails(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwatched_bucket_fails(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{cloud.port}")
     monkeypatch.setattr(smoke, "_RESULT_SECONDS", 1.5)
     monkeypatch.setattr(smoke, "_UPLOADS", 2)
@@ -91,7 +91,7 @@ def test_upload_before_the_trigger_works_is_repeated(cloud: LocalCloud, monkeypa
     assert list(bucket.list_blobs()) == []
 
 
-def test_an_address_where_nothing_answers_fails() -> None:
+def test_unreachable_address_fails() -> None:
     done = run("--url", f"http://127.0.0.1:{free_port()}")
     assert done.returncode != 0
     assert "did not answer" in done.stderr
@@ -101,7 +101,7 @@ def test_an_address_where_nothing_answers_fails() -> None:
 @pytest.mark.parametrize(
     ("status", "body"), [(403, b"forbidden"), (200, b"{}"), (200, b'{"schema": "flowers.error/v1"}')]
 )
-def test_an_answer_that_is_no_result_fails(status: int, body: bytes) -> None:
+def test_answer_that_is_no_result_fails(status: int, body: bytes) -> None:
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -160,7 +160,7 @@ def cloud_build_token(granted: bool) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_token_in_cloud_build_is_the_functions() -> None:
+def test_token_in_cloud_build_is_for_the_function() -> None:
     done = cloud_build_token(granted=True)
     assert done.returncode == 0, done.stderr
     claims = json.loads(urlsafe_b64decode(done.stdout.split(".")[1]))

@@ -44,7 +44,7 @@ def expect_answer(page: Page, document: dict[str, Any], language: str = "en") ->
         assert share == pytest.approx(max(prediction["confidence"], 0), abs=0.03)
 
 
-def test_a_chosen_photo_is_named(page: Page, service: Service, rose: bytes) -> None:
+def test_chosen_photo_is_named(page: Page, service: Service, rose: bytes) -> None:
     choose(page, ("rose.jpg", rose))
     document = service.ask(rose)
     expect_answer(page, document)
@@ -58,7 +58,7 @@ def test_a_chosen_photo_is_named(page: Page, service: Service, rose: bytes) -> N
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_dropped_or_pasted_photo_is_named(page: Page, service: Service, rose: bytes, event: str) -> None:
+def test_dropped_or_pasted_photo_is_named(page: Page, service: Service, rose: bytes, event: str) -> None:
     hand_over(page, event, ("rose.jpg", rose))
     expect_answer(page, service.ask(rose))
 
@@ -71,12 +71,12 @@ def test_dropped_text_says_no_file(page: Page) -> None:
     expect(tabs(page)).to_have_count(0)
 
 
-def test_a_small_photo_is_sent_as_it_is(page: Page, rose: bytes) -> None:
+def test_small_photo_is_sent_unchanged(page: Page, rose: bytes) -> None:
     assert sent_by(page, "rose.jpg", rose) == rose
 
 
 @pytest.mark.parametrize("orientation", [1, 6, 7])
-def test_a_large_photo_is_scaled_down_and_stays_upright(page: Page, service: Service, orientation: int) -> None:
+def test_large_photo_is_scaled_and_upright(page: Page, service: Service, orientation: int) -> None:
     upright = draw_flower(1200, 1600)
     sent = sent_by(page, "large.jpg", oriented(upright, "JPEG", orientation))
     picture = Image.open(io.BytesIO(sent))
@@ -87,7 +87,7 @@ def test_a_large_photo_is_scaled_down_and_stays_upright(page: Page, service: Ser
     expect_answer(page, service.ask(sent))
 
 
-def test_a_small_turned_photo_is_shown_upright(page: Page, service: Service) -> None:
+def test_small_turned_photo_is_shown_upright(page: Page, service: Service) -> None:
     data = oriented(draw_flower(300, 400), "JPEG", 6)
     assert sent_by(page, "turned.jpg", data) == data
     expect_answer(page, service.ask(data))
@@ -129,7 +129,7 @@ def test_broken_file_shows_error_others_go_on(
     expect_answer(page, service.ask(rose))
 
 
-def test_a_file_that_is_far_too_large_is_not_even_sent(page: Page, visit: Visit) -> None:
+def test_far_too_large_file_is_not_sent(page: Page, visit: Visit) -> None:
     page.evaluate(
         """() => {
             const data = new DataTransfer();
@@ -153,7 +153,7 @@ def test_offline_photo_can_be_retried(page: Page, service: Service, rose: bytes)
 
 
 @pytest.mark.parametrize(("status", "title"), [(503, "Very busy just now"), (500, "Something went wrong on my side")])
-def test_an_answer_that_is_no_document_is_explained_too(page: Page, rose: bytes, status: int, title: str) -> None:
+def test_answer_without_document_is_explained(page: Page, rose: bytes, status: int, title: str) -> None:
     page.route("**/?*", lambda route: route.fulfill(status=status, body="<h1>Service Unavailable</h1>"))
     choose(page, ("rose.jpg", rose))
     expect(verdict(page)).to_have_text(title)
@@ -205,7 +205,7 @@ def test_unidentified_picture_is_an_answer(visit: Visit, rose: bytes) -> None:
         expect(page.locator("#live")).to_have_text("chair.jpg: None of the flowers I know")
 
 
-def test_the_history_of_a_visit_stays_in_the_page(page: Page, rose: bytes, lily: bytes) -> None:
+def test_history_stays_in_the_page(page: Page, rose: bytes, lily: bytes) -> None:
     choose(page, ("rose.jpg", rose))
     choose(page, ("lily.png", lily))
     expect(tabs(page)).to_have_count(2)

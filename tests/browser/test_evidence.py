@@ -94,7 +94,7 @@ def test_words_say_where_the_evidence_lies(
     expect(page.locator("#where")).to_contain_text("Nothing in the photo speaks for blue")
 
 
-def test_a_model_that_has_none_is_said_to_have_none(visit: Visit, tmp_path: Path, rose: bytes) -> None:
+def test_model_without_maps_is_explained(visit: Visit, tmp_path: Path, rose: bytes) -> None:
     (tmp_path / "tiny.onnx").write_bytes(tiny_model(with_maps=False))
     with serving(MODEL_PATH=str(tmp_path / "tiny.onnx"), TOP_K="3") as service:
         page = visit.open(service=service)

@@ -17,7 +17,7 @@ from tests.browser.visitor import candidates, choose, heat, tabs, verdict
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def test_it_speaks_the_browser_s_language(visit: Visit) -> None:
+def test_page_has_the_language_of_the_browser(visit: Visit) -> None:
     expect(visit.open(locale="es-MX").locator("h1")).to_have_text("¿Qué flor es esta?")
     expect(visit.open(locale="fr-FR").locator("h1")).to_have_text("What flower is this?")
 
@@ -104,7 +104,7 @@ def test_answer_shows_family_rank_and_taxon(
 
 
 @pytest.mark.parametrize("name", ["rose.jpg", "it's a $(touch x) `rose`.jpg", HOSTILE + ".jpg", 'a "b" \\ c.jpg', "-"])
-def test_the_curl_line_gives_the_same_answer(page: Page, visit: Visit, rose: bytes, tmp_path: Path, name: str) -> None:
+def test_curl_line_gives_the_same_answer(page: Page, visit: Visit, rose: bytes, tmp_path: Path, name: str) -> None:
     visit.contexts[0].grant_permissions(["clipboard-read", "clipboard-write"])
     choose(page, (name, rose))
     page.locator("#terminal summary").click()
@@ -121,7 +121,7 @@ def test_the_curl_line_gives_the_same_answer(page: Page, visit: Visit, rose: byt
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_it_works_by_keyboard_alone(page: Page, rose: bytes) -> None:
+def test_page_works_by_keyboard_alone(page: Page, rose: bytes) -> None:
     def press_until(selector: str, key: str = "Tab") -> None:
         for _ in range(40):
             page.keyboard.press(key)
@@ -184,7 +184,7 @@ def expect_no_html(page: Page) -> None:
     assert page.evaluate("() => document.querySelectorAll('[src=x], [onerror], body h1 ~ h1').length") == 0
 
 
-def test_a_file_name_is_never_html(page: Page, rose: bytes) -> None:
+def test_file_name_is_never_html(page: Page, rose: bytes) -> None:
     choose(page, (HOSTILE + ".jpg", rose), (HOSTILE + ".txt", b"no image"))
     expect(tabs(page).first).to_contain_text(HOSTILE)
     expect(page.locator("#curl")).to_contain_text(HOSTILE)
@@ -193,7 +193,7 @@ def test_a_file_name_is_never_html(page: Page, rose: bytes) -> None:
     expect_no_html(page)
 
 
-def test_a_label_or_an_error_message_is_never_html(page: Page, service: Service, rose: bytes) -> None:
+def test_label_or_error_message_is_never_html(page: Page, service: Service, rose: bytes) -> None:
     answers = [hostile(service.ask(rose)), service.ask(b"no image")]
     answers[1]["error"].update(reason=HOSTILE, message=HOSTILE)
     page.route("**/?*", lambda route: route.fulfill(json=answers[0]))
@@ -208,7 +208,7 @@ def test_a_label_or_an_error_message_is_never_html(page: Page, service: Service,
     expect_no_html(page)
 
 
-def test_a_species_of_the_list_is_never_html(visit: Visit, service: Service) -> None:
+def test_listed_species_is_never_html(visit: Visit, service: Service) -> None:
     page = visit.open()
     page.route("**/species", lambda route: route.fulfill(json={"species": [hostile_species()]}))
     page.reload()
@@ -216,7 +216,7 @@ def test_a_species_of_the_list_is_never_html(visit: Visit, service: Service) -> 
     expect_no_html(page)
 
 
-def test_the_browser_itself_refuses_html_from_scripts(page: Page, visit: Visit) -> None:
+def test_browser_itself_refuses_html_from_scripts(page: Page, visit: Visit) -> None:
     refused = page.evaluate(
         "() => { try { document.createElement('p').innerHTML = '<b>x</b>' } catch (error) { return error.name } }"
     )
@@ -227,7 +227,7 @@ def test_the_browser_itself_refuses_html_from_scripts(page: Page, visit: Visit) 
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
-def test_axe_finds_nothing_to_complain_of(visit: Visit, rose: bytes, scheme: str, width: int) -> None:
+def test_axe_finds_nothing(visit: Visit, rose: bytes, scheme: str, width: int) -> None:
     page = visit.open(width=width, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
 
     def check(state: str) -> None:
@@ -262,7 +262,7 @@ def test_no_width_needs_scrolling_sideways(visit: Visit, rose: bytes, width: int
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
-def test_nothing_moves_for_who_asked_for_less_motion(visit: Visit, rose: bytes) -> None:
+def test_reduced_motion_stops_animation(visit: Visit, rose: bytes) -> None:
     durations = []
     for motion in ("no-preference", "reduce"):
         page = visit.open(reduced_motion=motion)
@@ -272,7 +272,7 @@ def test_nothing_moves_for_who_asked_for_less_motion(visit: Visit, rose: bytes) 
     assert durations == ["appear", "none"]
 
 
-def test_a_camera_is_offered_where_there_is_a_finger(visit: Visit) -> None:
+def test_touch_screen_offers_a_camera(visit: Visit) -> None:
     phone = visit.open(width=390, has_touch=True, is_mobile=True)
     expect(phone.get_by_text("Take a photo")).to_be_visible()
     expect(phone.locator("#camera")).to_have_attribute("capture", "environment")

@@ -83,7 +83,7 @@ def record(**fields: Any) -> logging.LogRecord:
     return made
 
 
-def test_of_many_answers_at_once_one_is_the_first() -> None:
+def test_concurrent_answers_have_one_first() -> None:
     cold_start = ColdStart()
     records = [record(httpRequest={}) for _ in range(200)]
     with ThreadPoolExecutor(8) as threads:

@@ -127,7 +127,7 @@ def test_make_serve_answers_every_form(server: Server, jpeg: bytes) -> None:
     assert {line["severity"] for line in lines} == {"INFO"}
 
 
-def test_photographs_are_classified_as_they_come(server: Server, photos: list[Path]) -> None:
+def test_photographs_are_classified_unchanged(server: Server, photos: list[Path]) -> None:
     for photo in photos[:3]:
         reply = server.request("POST", "/", photo.read_bytes())
         with Image.open(photo) as image:
@@ -151,7 +151,7 @@ def test_body_of_40_mib_over_socket_is_too_large(server: Server) -> None:
         b"\r\n",
     ],
 )
-def test_a_broken_transfer_is_the_client_s_fault(server: Server, sent: bytes) -> None:
+def test_broken_transfer_gets_4xx(server: Server, sent: bytes) -> None:
     before = len(server.log)
     answer = server.converse(b"POST / HTTP/1.1\r\nHost: garden.example\r\nConnection: close\r\n" + sent)
     assert answer.startswith(b"HTTP/1.1 4"), answer
@@ -160,7 +160,7 @@ def test_a_broken_transfer_is_the_client_s_fault(server: Server, sent: bytes) ->
 
 
 @pytest.mark.parametrize("target", ["//", "//garden.example", "/../etc/passwd", "/%00", "http://garden.example/health"])
-def test_weird_targets_lead_nowhere_else(server: Server, target: str) -> None:
+def test_weird_target_gets_200_or_404(server: Server, target: str) -> None:
     answer = server.converse(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 404")), answer
     assert b"\r\nLocation:" not in answer and b"root:" not in answer
@@ -202,7 +202,7 @@ def test_second_start_is_fast_and_signal_ends_it(server: Server, clone: Path, jp
 
 
 @pytest.mark.parametrize(("variable", "value"), [("TOP_K", "abc"), ("TOP_K", "110"), ("MODEL_PATH", "/no/such.onnx")])
-def test_a_bad_setting_stops_the_start_and_is_named(server: Server, clone: Path, variable: str, value: str) -> None:
+def test_invalid_setting_fails_startup_with_name(server: Server, clone: Path, variable: str, value: str) -> None:
     stopped = Server(clone, free_port(), {variable: value})
     try:
         assert stopped.process.wait(60) != 0

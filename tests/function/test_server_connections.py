@@ -11,7 +11,7 @@ from tests.support.server_process import ServerProcess, answers, clean_environme
 PAUSE_SECONDS = 3.5
 
 
-def test_a_connection_is_open_after_a_pause(tmp_path: Path) -> None:
+def test_connection_stays_open_after_a_pause(tmp_path: Path) -> None:
     port, photo = free_port(), encode(draw_flower(), "JPEG")
     server = ServerProcess(framework("classify_http", port), tmp_path / "log", clean_environment())
     try:

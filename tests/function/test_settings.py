@@ -92,7 +92,7 @@ BAD: dict[str, tuple[str, ...]] = {
 }
 
 
-def test_every_setting_is_checked_here() -> None:
+def test_every_setting_has_a_case() -> None:
     attributes = {attribute for attribute, _, _ in GOOD.values()}
     assert attributes == {field.name for field in dataclasses.fields(Settings)}
     assert set(GOOD) == set(BAD)
@@ -100,7 +100,7 @@ def test_every_setting_is_checked_here() -> None:
 
 @pytest.mark.parametrize("variable", GOOD)
 @pytest.mark.parametrize("environment", ["unset", "", "  \t"])
-def test_an_unset_or_empty_variable_keeps_the_default(variable: str, environment: str) -> None:
+def test_unset_or_empty_variable_keeps_the_default(variable: str, environment: str) -> None:
     attribute, default, _ = GOOD[variable]
     settings = Settings.from_environment({} if environment == "unset" else {variable: environment})
     assert getattr(settings, attribute) == default
@@ -110,7 +110,7 @@ def test_an_unset_or_empty_variable_keeps_the_default(variable: str, environment
     ("variable", "text", "value"),
     [(variable, text, value) for variable, (_, _, values) in GOOD.items() for text, value in values.items()],
 )
-def test_a_good_value_is_taken_and_changes_nothing_else(variable: str, text: str, value: object) -> None:
+def test_valid_value_changes_only_its_setting(variable: str, text: str, value: object) -> None:
     settings = Settings.from_environment({variable: f" {text} ", "UNRELATED": "x"})
     attribute = GOOD[variable][0]
     assert getattr(settings, attribute) == value
@@ -131,7 +131,7 @@ def test_invalid_value_fails_startup_with_name(variable: str, text: str) -> None
 
 @pytest.mark.parametrize("variable", ["WORKERS", "THREADS"])
 @pytest.mark.parametrize("text", ["0", "-1", "many"])
-def test_framework_variable_of_bad_value_is_named(variable: str, text: str) -> None:
+def test_invalid_framework_variable_is_named(variable: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"^{variable}='{text}': should be"):
         Settings.from_environment({variable: text})
 
@@ -147,5 +147,5 @@ def test_settings_cannot_be_changed() -> None:
         Settings().top_k = 3  # type: ignore[misc]
 
 
-def test_the_bundled_model_exists() -> None:
+def test_bundled_model_exists() -> None:
     assert BUNDLED_MODEL.is_file()

@@ -85,7 +85,7 @@ def test_second_run_keeps_bucket_and_variables(repository: Path) -> None:
     assert (repository / "infra" / "terraform.tfvars").read_text() == 'project_id = "mine"\n'
 
 
-def test_dry_run_says_everything_and_does_nothing(repository: Path) -> None:
+def test_dry_run_prints_and_changes_nothing(repository: Path) -> None:
     output = bootstrap(repository, "DRY_RUN=1")
     assert asked(repository) == []
     assert not (repository / "infra" / "terraform.tfvars").exists()
@@ -101,12 +101,12 @@ def test_environment_has_its_own_variables(repository: Path) -> None:
     assert "ENV=dev" in output
 
 
-def test_domain_restricted_sharing_is_told(repository: Path) -> None:
+def test_domain_restricted_sharing_is_reported(repository: Path) -> None:
     (repository / "bin" / "policy").write_text('{"listPolicy": {"allowedValues": ["C0xxxxxxx"]}}')
     assert "Google refuses allow_unauthenticated = true" in bootstrap(repository)
 
 
-def test_missing_project_is_told(repository: Path) -> None:
+def test_missing_project_is_named(repository: Path) -> None:
     script = repository / "infra" / "bootstrap.sh"
     done = subprocess.run([script, ""], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0

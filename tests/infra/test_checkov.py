@@ -8,14 +8,14 @@ from pathlib import Path
 from tests.infra.conftest import INFRA, LEFTOVERS, checkov
 
 
-def test_it_finds_nothing() -> None:
+def test_checkov_finds_nothing() -> None:
     done = checkov(INFRA, "--config-file", ".checkov.yaml")
     print(done.stdout)
     assert done.returncode == 0, done.stdout
     assert int(re.findall(r"Passed checks: (\d+)", done.stdout)[0]) > 20
 
 
-def test_without_its_configuration_it_finds_what_is_skipped_with_a_reason_and_a_public_bucket(tmp_path: Path) -> None:
+def test_checkov_without_skips_finds_them(tmp_path: Path) -> None:
     config = (INFRA / ".checkov.yaml").read_text(encoding="utf-8")
     skipped = dict(re.findall(r"^  - (CKV\w+) +# (.+)$", config, re.MULTILINE))
     assert len(skipped) == len(re.findall(r"^  - ", config, re.MULTILINE))

@@ -37,7 +37,7 @@ def problems(file: Path, schema: str = "vendor.cloudbuild") -> list[str]:
 
 
 @pytest.mark.parametrize("file", [CLOUDBUILD, BACKFILL_IMAGE], ids=lambda file: file.name)
-def test_it_is_by_the_schema(file: Path) -> None:
+def test_cloudbuild_keeps_its_schema(file: Path) -> None:
     assert problems(file) == []
 
 
@@ -50,7 +50,7 @@ def test_it_is_by_the_schema(file: Path) -> None:
         ("    name: python:3.13", "    image: python:3.13"),
     ],
 )
-def test_a_mistake_is_found(right: str, wrong: str, tmp_path: Path) -> None:
+def test_schema_finds_a_mistake(right: str, wrong: str, tmp_path: Path) -> None:
     text = CLOUDBUILD.read_text(encoding="utf-8")
     assert right in text
     (tmp_path / "cloudbuild.yaml").write_text(text.replace(right, wrong, 1), encoding="utf-8")
@@ -63,12 +63,12 @@ def before(step: str) -> set[str]:
     return direct.union(*(before(name) for name in direct))
 
 
-def test_nothing_is_deployed_before_it_is_tested_and_planned() -> None:
+def test_deployment_follows_tests_and_plan() -> None:
     assert {"test", "test-deployment", "plan", "note-revisions", "backfill-image", "keep-sbom"} <= before("deploy")
     assert before("roll-back-on-failure") == set(STEPS) - {"roll-back-on-failure"}
 
 
-def test_every_target_it_makes_exists() -> None:
+def test_every_make_target_exists() -> None:
     made = set(re.findall(r"\bmake ([a-z -]+?)(?: [A-Z_]+=| *$)", CLOUDBUILD.read_text(encoding="utf-8"), re.MULTILINE))
     targets = {target for line in made for target in line.split()}
     assert targets >= {"lint", "test", "test-infra", "plan", "deploy", "smoke"}
@@ -76,7 +76,7 @@ def test_every_target_it_makes_exists() -> None:
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
 
-def test_every_substitution_of_ours_has_a_default_and_is_used() -> None:
+def test_substitution_has_a_default_and_is_used() -> None:
     for file in (CLOUDBUILD, BACKFILL_IMAGE):
         build = yaml.safe_load(file.read_text(encoding="utf-8"))
         used = set(re.findall(r"\$\{(_[A-Z_]+)\}", json.dumps(build["steps"])))
@@ -124,11 +124,11 @@ def workflow_runs(job: str) -> list[str]:
     return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
 
 
-def test_github_workflow_is_by_the_schema() -> None:
+def test_github_workflow_keeps_its_schema() -> None:
     assert problems(ROOT / ".github" / "workflows" / "deploy.yml", "vendor.github-workflows") == []
 
 
-def test_github_plans_pull_requests_and_deploys_from_main() -> None:
+def test_github_deploys_from_main_only() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
     assert workflow[True]["push"] == {"branches": ["main"]}  # YAML 1.1 reads the key `on` as true
     assert "environment" not in workflow["jobs"]["plan"]
@@ -189,7 +189,7 @@ def built_tag(repository: Path) -> str:
     return found[1]
 
 
-def test_the_containers_are_built_from_the_code_and_called_by_it(repository: Path) -> None:
+def test_containers_are_tagged_after_their_code(repository: Path) -> None:
     tag = built_tag(repository)
     asked = (repository / "bin" / "asked").read_text().splitlines()
     assert asked[:3] == ["builds", "submit", ".build/backfill"]
@@ -218,7 +218,7 @@ def test_containers_are_tagged_without_being_built(repository: Path) -> None:
     assert (repository / "infra" / "backfill.auto.tfvars").read_text() == written
 
 
-def test_the_containers_sources_are_complete(repository: Path) -> None:
+def test_container_sources_are_complete(repository: Path) -> None:
     built_tag(repository)
     source = repository / "infra" / ".build" / "backfill"
     build = yaml.safe_load(BACKFILL_IMAGE.read_text(encoding="utf-8"))
@@ -232,7 +232,7 @@ def test_the_containers_sources_are_complete(repository: Path) -> None:
     assert (source / "flowers" / "model" / "flowers.onnx").is_file()
 
 
-def test_a_missing_project_is_told(repository: Path) -> None:
+def test_missing_project_is_named(repository: Path) -> None:
     done = make(repository, "backfill-image", "REGION=europe-west1")
     assert done.returncode != 0
     assert "PROJECT is missing" in done.stderr

@@ -21,14 +21,14 @@ def test_no_blank_of_the_template_is_left() -> None:
     assert re.findall(r"\((?:plataforma|lista|imagen|nombre|instrucciones) [^)]*\)", TEXT) == []
 
 
-def test_the_libraries_are_those_of_the_function() -> None:
+def test_libraries_are_those_of_the_function() -> None:
     direct = re.findall(r"^[a-z-]+", (ROOT / "function" / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
     lock = (ROOT / "function" / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([a-z0-9-]+)==([0-9.]+)", lock, re.MULTILINE))
     assert rows("biblioteca") == [[name, pins[name]] for name in direct]
 
 
-def test_the_sizes_are_terraform_s_defaults() -> None:
+def test_sizes_are_the_defaults_of_terraform() -> None:
     names = ("memory", "cpu", "concurrency", "timeout_seconds", "min_instances", "max_instances")
     columns = []
     for function in ("http", "upload"):
@@ -40,7 +40,7 @@ def test_the_sizes_are_terraform_s_defaults() -> None:
     assert [row[1:] for row in rows("| `classify_http`")] == [list(pair) for pair in zip(*columns, strict=True)]
 
 
-def test_the_environment_variables_are_the_settings_with_their_defaults() -> None:
+def test_variables_are_the_settings_with_defaults() -> None:
     documented = {row[0]: row[1] for row in rows("variable | por defecto")}
     assert set(documented) == {field.name.upper() for field in fields(Settings)}
     for field in fields(Settings):
@@ -48,7 +48,7 @@ def test_the_environment_variables_are_the_settings_with_their_defaults() -> Non
             assert documented[field.name.upper()] == str(field.default)
 
 
-def test_the_paths_and_links_exist() -> None:
+def test_paths_and_links_exist() -> None:
     paths = [row[0] for row in rows("ruta")]
     assert "function/main.py" in paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
@@ -57,7 +57,7 @@ def test_the_paths_and_links_exist() -> None:
     assert [link for link in links if not (INFRA / link).exists()] == []
 
 
-def test_the_terraform_variables_it_names_exist() -> None:
+def test_named_terraform_variables_exist() -> None:
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)(?: = \w+)?`", TEXT)) - {"classify_http", "classify_upload"}
     assert {"allow_unauthenticated", "archive_photos", "image_retention_days"} <= named
     known = set(re.findall(r'^variable "(\w+)"', TERRAFORM, re.MULTILINE)) | {
@@ -68,7 +68,7 @@ def test_the_terraform_variables_it_names_exist() -> None:
     assert named <= known
 
 
-def test_the_make_targets_it_names_exist() -> None:
+def test_named_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"(?:`|^ *|\) )make ([a-z-]+)", TEXT, re.MULTILINE))
     assert {"plan", "deploy", "smoke"} <= targets

@@ -46,7 +46,7 @@ def _environment(plan: dict[str, Any], planned: Planned, function: str) -> dict[
     return variables
 
 
-def test_the_names_are_the_same(full_plan: dict[str, Any], planned: Planned) -> None:
+def test_names_are_those_of_the_settings(full_plan: dict[str, Any], planned: Planned) -> None:
     settings = _names_of_settings()
     assert len(settings) > 10
     http, upload = (set(_environment(full_plan, planned, function)) for function in ("http", "upload"))
@@ -56,7 +56,7 @@ def test_the_names_are_the_same(full_plan: dict[str, Any], planned: Planned) -> 
 
 
 @pytest.mark.parametrize("function", ["http", "upload"])
-def test_the_values_are_taken(
+def test_values_are_accepted(
     full_plan: dict[str, Any], planned: Planned, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT / "function")  # MODEL_PATH is a path inside it
@@ -70,7 +70,7 @@ def test_the_values_are_taken(
         )
 
 
-def test_the_reconciliation_classifies_by_the_upload_function_s_settings(
+def test_reconciliation_has_the_upload_settings(
     full_plan: dict[str, Any], planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT / "function")
@@ -81,12 +81,12 @@ def test_the_reconciliation_classifies_by_the_upload_function_s_settings(
     assert upload == given | {name: upload[name] for name in ("LOG_EXECUTION_ID", "THREADS")}
 
 
-def test_what_is_not_chosen_is_left_to_the_function(default_plan: dict[str, Any], planned: Planned) -> None:
+def test_unset_variable_is_left_to_the_function(default_plan: dict[str, Any], planned: Planned) -> None:
     for function in ("http", "upload"):
         environment = _environment(default_plan, planned, function)
         assert set(environment) == OF_THE_PLATFORM | {"RESULT_SUFFIX"}  # which grants and tables go by as well
         assert Settings.from_environment(environment) == Settings()
 
 
-def test_the_platform_reads_the_rest() -> None:
+def test_other_names_are_read_by_the_platform() -> None:
     assert '"GOOGLE_CLOUD_PROJECT"' in (ROOT / "function" / "flowers" / "log.py").read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def test_commands_are_found() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_commands_are_gclouds_own(file: Path, tree: dict[str, Any]) -> None:
+def test_commands_are_known_to_gcloud(file: Path, tree: dict[str, Any]) -> None:
     problems = {command: found for command in commands(file) if (found := unknown(tree, command))}
     assert problems == {}
 
@@ -83,11 +83,11 @@ def test_commands_are_gclouds_own(file: Path, tree: dict[str, Any]) -> None:
         ("gcloud functions deploy f --no-allow-unauthenticated", []),
     ],
 )
-def test_invented_commands_are_found_out(command: str, problem: list[str], tree: dict[str, Any]) -> None:
+def test_invented_command_is_unknown(command: str, problem: list[str], tree: dict[str, Any]) -> None:
     assert unknown(tree, command) == problem
 
 
-def test_functions_without_terraform_are_those_of_terraform() -> None:
+def test_commands_deploy_the_defaults_of_terraform() -> None:
     """Test that the two commands of "Try it without Terraform" deploy the variables' defaults."""
     text = (INFRA / "README.md").read_text(encoding="utf-8")
     http, upload = re.findall(r"^gcloud functions deploy .*$", text, re.MULTILINE)

@@ -140,7 +140,7 @@ def _mistake(copy: Terraform, file: str, right: str, wrong: str) -> None:
         ("pipeline", MISTAKES_IN_THE_PIPELINE),
     ],
 )
-def test_each_mistake_turns_a_test_of_the_plan_red(
+def test_mistake_in_plan_fails_its_test(
     terraform: Terraform, tmp_path: Path, tests: str, mistakes: list[tuple[str, str, str, str]]
 ) -> None:
     """Make all at once, because a run takes seconds. Each has its own message."""
@@ -154,7 +154,7 @@ def test_each_mistake_turns_a_test_of_the_plan_red(
 
 
 @pytest.mark.parametrize("mistake", BROKEN)
-def test_what_is_broken_is_refused(terraform: Terraform, tmp_path: Path, mistake: str) -> None:
+def test_broken_file_is_refused(terraform: Terraform, tmp_path: Path, mistake: str) -> None:
     file, right, wrong, command, message = BROKEN[mistake]
     copy = terraform.copy(tmp_path / "copy")
     _mistake(copy, file, right, wrong)

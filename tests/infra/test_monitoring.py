@@ -49,14 +49,14 @@ def test_alerts_count_events_that_the_function_logs(full_plan: dict[str, Any], p
     assert [event for event in named if f'"{event}"' not in LOGGED] == []
 
 
-def test_the_metric_of_a_query_is_the_metric_that_is_made(full_plan: dict[str, Any], planned: Planned) -> None:
+def test_query_uses_the_declared_metric(full_plan: dict[str, Any], planned: Planned) -> None:
     made = {metric["name"] for metric in planned(full_plan, "google_logging_metric").values()}
     queries = "".join((_alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)).values())
     assert set(re.findall(r"logging_googleapis_com:user_(\w+)\{", queries)) == made
     assert len(made) == 2
 
 
-def test_every_alert_carries_its_section_of_the_runbook(full_plan: dict[str, Any], planned: Planned) -> None:
+def test_alert_carries_its_runbook_section(full_plan: dict[str, Any], planned: Planned) -> None:
     for policy in planned(full_plan, "google_monitoring_alert_policy").values():
         title = policy["conditions"][0]["display_name"]
         (document,) = policy["documentation"]
@@ -73,7 +73,7 @@ def test_every_alert_carries_its_section_of_the_runbook(full_plan: dict[str, Any
         assert len(steps) >= 3
 
 
-def test_the_runbook_has_a_section_for_each_alert_and_no_other(full_plan: dict[str, Any], planned: Planned) -> None:
+def test_runbook_has_one_section_per_alert(full_plan: dict[str, Any], planned: Planned) -> None:
     sections = re.findall(r"^## (.*)$", (ROOT / "infra" / "RUNBOOK.md").read_text(encoding="utf-8"), re.MULTILINE)
     policies = planned(full_plan, "google_monitoring_alert_policy").values()
     assert sorted(sections) == sorted(policy["conditions"][0]["display_name"] for policy in policies)

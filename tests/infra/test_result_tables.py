@@ -45,7 +45,7 @@ def _undescribed(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**column, "fields": _undescribed(column["fields"])} if "fields" in column else column for column in plain]
 
 
-def test_the_columns_are_the_fields_of_result_and_error_documents() -> None:
+def test_columns_are_the_fields_of_documents() -> None:
     results, errors = _columns(ResultDocument), _columns(ErrorDocument)
     shared = [column["name"] for column in errors if column in results]
     assert shared == ["schema", "image", "classified_at"]
@@ -158,7 +158,7 @@ def _rows(folder: Path, documents: dict[str, Any], file: str = "bigquery.tf") ->
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def test_the_view_has_one_row_an_image_with_its_first_prediction(tmp_path: Path) -> None:
+def test_view_has_one_row_per_image(tmp_path: Path) -> None:
     rows = _rows(
         tmp_path,
         {
@@ -182,7 +182,7 @@ def test_the_view_has_one_row_an_image_with_its_first_prediction(tmp_path: Path)
     assert rose["document_uri"].endswith("rose.jpg.old.json")
 
 
-def test_the_streamed_view_has_one_row_an_image_however_often_it_was_published(tmp_path: Path) -> None:
+def test_streamed_view_has_one_row_per_image(tmp_path: Path) -> None:
     rose, sent = _image("gs://garden/roses/rose.jpg", "10"), _image(None)
     messages = [
         _result(rose, "rose", "2026-11-22T12:00:00.000Z"),
@@ -211,6 +211,6 @@ def test_the_streamed_view_has_one_row_an_image_however_often_it_was_published(t
     )
 
 
-def test_the_view_selects_the_schemas_that_documents_have() -> None:
+def test_view_selects_the_schemas_of_documents() -> None:
     sql = (INFRA / "classifications.sql").read_text(encoding="utf-8")
     assert f"schema IN ('{RESULT_SCHEMA}', '{ERROR_SCHEMA}')" in sql

@@ -11,25 +11,25 @@ from typing import Any
 from tests.infra.conftest import INFRA, LEFTOVERS, ROOT, Planned, Terraform
 
 
-def test_it_is_formatted(terraform: Terraform) -> None:
+def test_infra_is_formatted(terraform: Terraform) -> None:
     terraform.succeed("fmt", "-check", "-recursive", "-diff", "-no-color", str(INFRA))
 
 
-def test_it_is_valid(terraform: Terraform) -> None:
+def test_infra_is_valid(terraform: Terraform) -> None:
     assert "Success!" in terraform.succeed("validate", "-no-color")
 
 
-def test_its_own_tests_pass(terraform: Terraform) -> None:
+def test_infra_own_tests_pass(terraform: Terraform) -> None:
     output = terraform.succeed("test", "-no-color")
     written = sum(len(re.findall(r"^run ", path.read_text(), re.MULTILINE)) for path in (INFRA / "tests").glob("*.hcl"))
     assert f"Success! {written} passed, 0 failed." in output
 
 
-def test_infra_is_no_longer_than_it_was() -> None:
+def test_infra_stays_within_its_length() -> None:
     assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in INFRA.glob("*.tf")) <= 2258
 
 
-def test_the_plan_is_what_an_empty_project_needs(default_plan: dict[str, Any]) -> None:
+def test_plan_is_what_an_empty_project_needs(default_plan: dict[str, Any]) -> None:
     changes = default_plan["resource_changes"]
     assert {tuple(change["change"]["actions"]) for change in changes if change["mode"] == "managed"} == {("create",)}
     kinds = {change["type"] for change in changes}
@@ -37,7 +37,7 @@ def test_the_plan_is_what_an_empty_project_needs(default_plan: dict[str, Any]) -
     assert "google_monitoring_alert_policy" not in kinds
 
 
-def test_the_example_shows_every_variable(terraform: Terraform, full_plan: dict[str, Any]) -> None:
+def test_example_shows_every_variable(terraform: Terraform, full_plan: dict[str, Any]) -> None:
     declared = set(re.findall(r'^variable "(\w+)"', (INFRA / "variables.tf").read_text(), re.MULTILINE))
     declared |= set(re.findall(r'^variable "(\w+)"', (INFRA / "settings.tf").read_text(), re.MULTILINE))
     shown = re.findall(r"^(\w+) +=", (terraform.folder / "full.tfvars").read_text(), re.MULTILINE)
@@ -63,9 +63,7 @@ def test_no_grant_is_authoritative(full_plan: dict[str, Any]) -> None:
     ] == []
 
 
-def test_everyone_is_let_in_where_asked_and_nowhere_else(
-    default_plan: dict[str, Any], full_plan: dict[str, Any]
-) -> None:
+def test_public_access_is_granted_only_if_asked(default_plan: dict[str, Any], full_plan: dict[str, Any]) -> None:
     def let_everyone_in(plan: dict[str, Any]) -> list[str]:
         resources = plan["planned_values"]["root_module"]["resources"]
         return [
@@ -78,7 +76,7 @@ def test_everyone_is_let_in_where_asked_and_nowhere_else(
     assert let_everyone_in(full_plan) == ['google_cloud_run_v2_service_iam_member.callers["allUsers"]']
 
 
-def test_the_upload_account_is_granted_nothing_else(full_plan: dict[str, Any]) -> None:
+def test_upload_account_has_no_other_grants(full_plan: dict[str, Any]) -> None:
     """Test that everything in the plan that names the account is one of the grants that other tests check."""
     named = {
         f"{resource['type']} {resource.get('index', '')}"
@@ -94,7 +92,7 @@ def test_the_upload_account_is_granted_nothing_else(full_plan: dict[str, Any]) -
     }
 
 
-def test_each_api_that_is_used_is_enabled(full_plan: dict[str, Any], planned: Planned) -> None:
+def test_each_used_api_is_enabled(full_plan: dict[str, Any], planned: Planned) -> None:
     enabled = {service["service"] for service in planned(full_plan, "google_project_service").values()}
     services = {
         "artifact_registry": "artifactregistry",
@@ -129,7 +127,7 @@ def _litter(function: Path) -> None:
         (function / name).write_bytes(b"litter")
 
 
-def test_the_archive_holds_the_function_alone_and_is_named_after_its_content(
+def test_archive_holds_the_function_alone(
     terraform: Terraform, default_plan: dict[str, Any], planned: Planned, tmp_path: Path
 ) -> None:
     # The archive by itself: the other providers take seconds to start, and have no part in it.

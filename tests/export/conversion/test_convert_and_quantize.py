@@ -45,7 +45,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, data: Dataset) -> Conver
     return Converted(tmp_path_factory.mktemp("converted"), data)
 
 
-def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> None:
+def test_float_onnx_answers_as_tensorflow(converted: Converted) -> None:
     expected = converted.adapted.serving_function("raw")(converted.pixels)
     output = Model.load(converted.float_file).run(converted.pixels)
     assert np.abs(output.logits - expected["logits"].numpy()).max() < 1e-4
@@ -53,7 +53,7 @@ def test_float_onnx_answers_what_tensorflow_answers(converted: Converted) -> Non
     assert np.abs(output.class_maps - expected["class_maps"].numpy()).max() < 1e-3
 
 
-def test_tensorflow_serving_function_answers_what_the_trained_network_answers(converted: Converted) -> None:
+def test_serving_function_answers_as_the_network(converted: Converted) -> None:
     network = keras.saving.load_model(converted.keras_file)
     served = converted.adapted.serving_function("raw")(converted.pixels)["logits"].numpy()
     assert np.abs(served - np.asarray(network(converted.pixels.astype(np.float32), training=False))).max() < 1e-4
@@ -73,13 +73,13 @@ def test_files_follow_the_model_contract(converted: Converted, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["float_file", "int8_file"])
-def test_the_mean_of_a_class_map_is_the_logit(converted: Converted, kind: str) -> None:
+def test_class_map_has_the_logit_as_mean(converted: Converted, kind: str) -> None:
     output = Model.load(getattr(converted, kind)).run(converted.pixels)
     assert output.class_maps is not None
     assert np.abs(output.class_maps.mean(axis=(1, 2)) - output.logits).max() < 1e-4
 
 
-def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(converted: Converted) -> None:
+def test_int8_is_small_and_agrees_with_float(converted: Converted) -> None:
     assert converted.int8_file.stat().st_size < converted.float_file.stat().st_size * 0.4
     one, other = (
         probabilities(Model.load(path).run(converted.pixels).logits, 1.0)
@@ -91,7 +91,7 @@ def test_int8_is_small_agrees_with_float_and_keeps_the_classifier_in_float(conve
     assert quantized == [False] * 3 + [True] * 46 + [False]  # the last is the classifier
 
 
-def test_the_served_file_is_fused_and_takes_its_pixels_as_they_are(converted: Converted) -> None:
+def test_served_file_is_fused_and_takes_bytes(converted: Converted) -> None:
     nodes = onnx.load(converted.int8_file).graph.node
     assert {node.op_type for node in nodes} <= {
         *("DequantizeLinear", "Transpose", "Conv", "FusedConv", "QuantizeLinear", "QLinearConv", "QLinearAdd"),
@@ -102,7 +102,7 @@ def test_the_served_file_is_fused_and_takes_its_pixels_as_they_are(converted: Co
     assert not [node for node in nodes if node.domain == "com.microsoft.nchwc"]  # what suits one processor only
 
 
-def test_int8_weights_keep_to_seven_bits_but_for_depthwise_ones(converted: Converted) -> None:
+def test_int8_weights_keep_to_seven_bits(converted: Converted) -> None:
     model = onnx.load(converted.int8_file)
     weights = [onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == 3]
     pointwise = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]

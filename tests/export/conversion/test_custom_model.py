@@ -110,9 +110,7 @@ needs_emulator = pytest.mark.skipif(
 
 
 @needs_emulator
-def test_photographs_decide_scale_and_order_and_int8_is_kept_where_its_bounds_hold(
-    own: Own, run: Run, tmp_path: Path
-) -> None:
+def test_photographs_decide_scale_order_and_int8(own: Own, run: Run, tmp_path: Path) -> None:
     words = ("--model", own.model, "--labels", own.labels, "--data", own.photos)
     printed = run(
         "convert", *words, "--name", "discs", "--version", "7", "--threshold", "0.5", "--out", f"{tmp_path}/model/"
@@ -144,7 +142,7 @@ def test_photographs_decide_scale_and_order_and_int8_is_kept_where_its_bounds_ho
     assert again.read_bytes() == file.read_bytes()
 
 
-def test_a_model_gives_the_same_bytes_each_time_so_that_it_may_be_uploaded_again(own: Own, tmp_path: Path) -> None:
+def test_repeated_conversion_gives_the_same_bytes(own: Own, tmp_path: Path) -> None:
     program = """
 import pathlib, sys
 from export.conversion import adapt, convert, metadata, source_model
@@ -160,7 +158,7 @@ convert.convert(model, "raw", pathlib.Path(sys.argv[2]), described)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
+def test_int8_that_breaks_a_bound_is_not_delivered(
     own: Own, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoil(_: Path, out: Path, __: object) -> None:
@@ -182,7 +180,7 @@ def test_int8_that_breaks_a_bound_is_not_shipped_and_the_report_says_why(
     assert Model.load(tmp_path / "m.onnx").card.accuracy["top1"] == 1.0
 
 
-def test_without_photographs_the_float_model_is_served_and_said_so(own: Own, run: Run, tmp_path: Path) -> None:
+def test_model_without_photographs_stays_float(own: Own, run: Run, tmp_path: Path) -> None:
     options = ("--scale", "raw", "--label-order", "numeric", "--resize", "crop")
     printed = run("convert", "--model", own.model, "--labels", own.labels, *options, "--out", tmp_path / "m.onnx")
     assert "served in float: there are no photographs (--data)" in printed
@@ -198,7 +196,7 @@ def test_without_photographs_the_float_model_is_served_and_said_so(own: Own, run
         pytest.param(("--scale", "raw"), "--label-order text.*--label-order numeric", id="order"),
     ],
 )
-def test_what_cannot_be_read_off_the_model_is_asked_never_guessed(
+def test_unknown_scale_is_asked_never_guessed(
     own: Own, run: Run, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(SystemExit, match=message):
@@ -217,7 +215,7 @@ def test_what_cannot_be_read_off_the_model_is_asked_never_guessed(
         ),
     ],
 )
-def test_what_was_said_is_checked_by_the_photographs(
+def test_given_scale_is_checked_by_photographs(
     own: Own, run: Run, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     words = ("--model", own.model, "--labels", own.labels, "--data", own.photos, "--out", tmp_path / "m.onnx")
@@ -237,7 +235,7 @@ def test_what_was_said_is_checked_by_the_photographs(
         (("--out", "m.onnx", "--labels", "labels.json", "--data", "nowhere"), "no folders of photographs"),
     ],
 )
-def test_options_that_do_not_fit_are_told_before_anything_is_written(
+def test_options_that_do_not_fit_write_nothing(
     own: Own, run: Run, options: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(own.folder)
@@ -256,7 +254,7 @@ def test_options_that_do_not_fit_are_told_before_anything_is_written(
         ("花.keras", "model"),
     ],
 )
-def test_name_of_any_file_becomes_a_valid_one(own: Own, run: Run, tmp_path: Path, file: str, name: str) -> None:
+def test_file_name_becomes_a_valid_name(own: Own, run: Run, tmp_path: Path, file: str, name: str) -> None:
     shutil.copy(own.model, tmp_path / file)
     words = ("--labels", own.labels, "--scale", "raw", "--label-order", "numeric", "--out", tmp_path / "m.onnx")
     run("convert", "--model", tmp_path / file, *words)
@@ -264,12 +262,12 @@ def test_name_of_any_file_becomes_a_valid_one(own: Own, run: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan", "half"])
-def test_a_threshold_that_is_no_confidence_is_refused(own: Own, run: Run, threshold: str) -> None:
+def test_threshold_outside_0_to_1_is_refused(own: Own, run: Run, threshold: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         run("convert", "--model", own.model, "--threshold", threshold)
 
 
-def test_a_served_file_of_another_model_does_not_verify(own: Own, run: Run, tmp_path: Path) -> None:
+def test_verify_of_another_model_fails(own: Own, run: Run, tmp_path: Path) -> None:
     words = ("--scale", "raw", "--label-order", "numeric")
     run("convert", "--model", own.model, "--labels", own.labels, *words, "--out", tmp_path / "m.onnx")
     assert "ok   TensorFlow and float" in run(
@@ -279,7 +277,7 @@ def test_a_served_file_of_another_model_does_not_verify(own: Own, run: Run, tmp_
         run("verify", "--model", own.model, "--scale", "0..1", "--served", tmp_path / "m.onnx")
 
 
-def test_an_upload_is_served_from_its_bucket_and_never_replaced(
+def test_delivered_object_is_served_never_replaced(
     own: Own, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("convert", "--model", own.model, "--labels", own.labels, "--scale", "raw", "--label-order", "numeric")

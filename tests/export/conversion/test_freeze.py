@@ -70,7 +70,7 @@ def test_augmentation_of_keras_2_vanishes(form: str, tmp_path: Path) -> None:
     assert np.abs(model.confidences(pixels, "raw") - own).max() < 1e-5
 
 
-def test_lambda_after_augmentation_converts_by_the_advised_way(tmp_path: Path) -> None:
+def test_lambda_converts_as_the_message_advises(tmp_path: Path) -> None:
     original = network(layers.RandomFlip(), layers.Lambda(lambda image: image / 127.5 - 1), *head())
     model = adapt(load_source(save(original, "exported", tmp_path)))
     assert model.expects == "raw"

@@ -47,7 +47,7 @@ def answer(model: onnx.ModelProto) -> NDArray[np.float32]:
         [],
     ],
 )
-def test_bytes_with_one_scale_and_zero_point_become_one_node_with_the_same_numbers(
+def test_arithmetic_of_one_scale_becomes_one_node(
     steps: list[tuple[str, float | list[float]]],
 ) -> None:
     model = network(*steps)
@@ -66,7 +66,7 @@ def test_bytes_with_one_scale_and_zero_point_become_one_node_with_the_same_numbe
         [("Add", 1.0)],
     ],
 )
-def test_other_arithmetic_stays_as_it_is(steps: list[tuple[str, float | list[float]]]) -> None:
+def test_other_arithmetic_is_unchanged(steps: list[tuple[str, float | list[float]]]) -> None:
     model = network(*steps)
     before = model.SerializeToString()
     assert not fold_normalization(model.graph)
@@ -74,7 +74,7 @@ def test_other_arithmetic_stays_as_it_is(steps: list[tuple[str, float | list[flo
 
 
 @pytest.mark.parametrize("step", [("Sub", [103.5, 116.0, 123.0]), ("Pow", 2.0)])
-def test_what_one_scale_cannot_do_is_left_to_follow(step: tuple[str, float | list[float]]) -> None:
+def test_arithmetic_beyond_one_scale_is_kept(step: tuple[str, float | list[float]]) -> None:
     model = network(("Mul", 1 / 255), step)
     before = answer(model)
     assert fold_normalization(model.graph)
@@ -82,13 +82,13 @@ def test_what_one_scale_cannot_do_is_left_to_follow(step: tuple[str, float | lis
     assert np.array_equal(before, answer(model))
 
 
-def test_pixels_that_two_nodes_read_stay_as_they_are() -> None:
+def test_pixels_read_by_two_nodes_are_unchanged() -> None:
     model = network(("Mul", 1 / 255))
     model.graph.node.append(helper.make_node("Shape", ["image"], ["size"]))
     assert not fold_normalization(model.graph)
 
 
-def test_a_fused_network_answers_the_same() -> None:
+def test_fused_network_answers_the_same() -> None:
     model = network(("Mul", 1 / 128), ("Add", -127 / 128), ("Add", 0.0))
     fused = fuse(model)
     assert len(fused.graph.node) <= len(model.graph.node)

@@ -74,7 +74,7 @@ def test_json_list_with_other_numbers_keeps_them(tmp_path: Path) -> None:
     assert labels.names == ("21 fire lily", "3 canterbury bells")
 
 
-def test_ids_whose_order_as_numbers_and_as_texts_differ_give_both(tmp_path: Path) -> None:
+def test_ids_with_two_orders_give_both(tmp_path: Path) -> None:
     file = file_of(tmp_path, '{"21": "fire lily", "3": "canterbury bells", "100": "blanket flower"}')
     text, numeric = read_labels(file)
     assert text == Labels(("blanket flower", "fire lily", "canterbury bells"), ("100", "21", "3"), "text")
@@ -96,7 +96,7 @@ def test_ids_whose_order_as_numbers_and_as_texts_differ_give_both(tmp_path: Path
         ('["rose", "lily", "rose"]', "'rose' twice"),
     ],
 )
-def test_what_is_no_label_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_label_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ExportError, match=message):
         read_labels(file_of(tmp_path, text))
 
@@ -115,7 +115,7 @@ def test_lines_with_two_readings_are_asked_about(tmp_path: Path, content: bytes,
         read_labels(tmp_path / "labels.txt")
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"cannot read the labels .*no\.json"):
         read_labels(tmp_path / "no.json")
 

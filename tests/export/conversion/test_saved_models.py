@@ -93,7 +93,7 @@ def test_encoded_input_is_cut_after_the_decoder(module: Served, signature: str, 
     assert difference(model, "raw", tmp_path) < 1e-5
 
 
-def test_signature_of_pixels_is_taken_before_an_encoded_one(module: Served, tmp_path: Path) -> None:
+def test_signature_of_pixels_is_preferred(module: Served, tmp_path: Path) -> None:
     folder = saved(module, tmp_path, serving_default=module.base64, floats=module.pixels)
     with pytest.raises(ExportError, match=r"2 outputs .*--output NAME"):
         load_source(folder)
@@ -137,7 +137,7 @@ def test_frozen_graph_of_pixels_is_served(tmp_path: Path) -> None:
     assert difference(model, "-1..1", tmp_path) < 1e-5
 
 
-def test_loop_of_tensorflow_1_over_encoded_images_is_cut(tmp_path: Path) -> None:
+def test_tensorflow_1_loop_over_images_is_cut(tmp_path: Path) -> None:
     def decoded(v1: Any) -> Any:
         v1.disable_control_flow_v2()
         data = v1.placeholder(tf.string, [None], "image_bytes")

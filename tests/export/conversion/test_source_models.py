@@ -81,9 +81,7 @@ FORMS = ("h5", "keras2", "saved_model", "keras", "exported", "mlflow_tensorflow"
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_original_teams_network_answers_in_every_form_what_tensorflow_answers(
-    team: Team, form: str, tmp_path: Path
-) -> None:
+def test_original_teams_network_answers_in_every_form(team: Team, form: str, tmp_path: Path) -> None:
     model = adapt(load_source(team.files[form]))
     assert (model.size, model.classes, model.activation) == ((32, 32), 18, "softmax")
     assert model.expects is None
@@ -93,7 +91,7 @@ def test_the_original_teams_network_answers_in_every_form_what_tensorflow_answer
     assert output.class_maps is None  # flattened, so that no pixel's share can be told
 
 
-def test_a_registered_model_is_found_though_its_store_was_moved(team: Team, tmp_path: Path) -> None:
+def test_registered_model_in_a_moved_store_is_found(team: Team, tmp_path: Path) -> None:
     store = tmp_path / "copied" / "mlruns"
     mlflow_folder(store / "0" / "models" / "m-1" / "artifacts", "tensorflow", team.files["keras"])
     (store / "models" / "team" / "version-2").mkdir(parents=True)
@@ -195,7 +193,7 @@ def inputs_of(pixels: NDArray[np.uint8], scale: Scale, shape: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_network_is_read_and_served_as_it_answers_itself(case: str, tmp_path: Path) -> None:
+def test_network_of_any_kind_answers_as_its_source(case: str, tmp_path: Path) -> None:
     make, scale, activation, has_maps = CASES[case]
     original = make()
     model = adapt(load_source(saved(original, tmp_path)))
@@ -221,7 +219,7 @@ def test_a_network_is_read_and_served_as_it_answers_itself(case: str, tmp_path: 
     assert np.abs(model.confidences(pixels, scale) - model.confidences_of(output.logits)).max() < 1e-4
 
 
-def test_a_keras_application_with_its_own_size_and_preprocessing_needs_no_scale(tmp_path: Path) -> None:
+def test_keras_application_needs_no_scale(tmp_path: Path) -> None:
     original = keras.applications.MobileNetV3Small(
         input_shape=(64, 96, 3), weights=None, classes=5, minimalistic=True, include_preprocessing=True
     )
@@ -276,7 +274,7 @@ class _Custom(layers.Layer):  # type: ignore[misc,unused-ignore]
         return inputs
 
 
-def test_a_custom_layer_is_named_with_the_way_out_and_the_way_out_works(tmp_path: Path) -> None:
+def test_custom_layer_converts_as_advised(tmp_path: Path) -> None:
     model = network(_Custom(), layers.Flatten(), layers.Dense(3, "softmax"))
     with pytest.raises(ExportError, match=r"_Custom[^§]*model\.export\('folder'\)"):
         load_source(saved(model, tmp_path))
@@ -313,12 +311,12 @@ def two_outputs() -> Any:
         ),
     ],
 )
-def test_what_is_no_image_classifier_is_told_what_to_do(make: Callable[[], Any], message: str, tmp_path: Path) -> None:
+def test_model_that_is_no_classifier_is_refused(make: Callable[[], Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=message):
         adapt(load_source(saved(make(), tmp_path)))
 
 
-def test_an_open_size_is_given_by_option_and_a_fixed_one_cannot_be(tmp_path: Path) -> None:
+def test_size_option_is_for_open_sizes_only(tmp_path: Path) -> None:
     free = network(layers.GlobalMaxPooling2D(), layers.Dense(2), shape=(None, None, 3))
     assert adapt(load_source(saved(free, tmp_path)), (16, 20)).size == (16, 20)
     fixed = network(layers.GlobalMaxPooling2D(), layers.Dense(2), shape=(8, 8, 3))
@@ -362,8 +360,6 @@ def _sklearn(folder: Path) -> Path:
         pytest.param(_sklearn, "flavours sklearn; needed is tensorflow or keras", id="other-mlflow-flavour"),
     ],
 )
-def test_other_files_are_refused_saying_what_is_accepted(
-    make: Callable[[Path], Path], message: str, tmp_path: Path
-) -> None:
+def test_other_file_is_refused_with_accepted_kinds(make: Callable[[Path], Path], message: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=message):
         load_source(make(tmp_path))

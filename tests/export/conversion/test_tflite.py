@@ -67,7 +67,7 @@ def test_float_file_answers_as_tflite(head: Any, activation: str, classes: int, 
 
 
 @pytest.mark.parametrize("integer", [tf.uint8, tf.int8])
-def test_full_integer_file_takes_bytes_and_answers_as_tflite(integer: Any, tmp_path: Path) -> None:
+def test_full_integer_file_answers_as_tflite(integer: Any, tmp_path: Path) -> None:
     original = classifier(layers.Dense(3, activation="softmax"))
     model = load_tflite(converted(original, tmp_path / "m.tflite", integer))
     assert (model.activation, model.expects) == ("softmax", "raw")

@@ -67,7 +67,7 @@ def test_zoomed_out_images_keep_the_subject(data: Dataset) -> None:
     assert (disc.mean(axis=(1, 2)) > 0.02).all()
 
 
-def test_evaluation_batches_keep_order_and_show_the_middle(data: Dataset) -> None:
+def test_evaluation_batches_show_middles_in_order(data: Dataset) -> None:
     images, targets = next(iter(evaluation_batches(data.valid, 3, 64, 12)))
     assert np.argmax(targets, axis=1).tolist() == [photo.label for photo in data.valid]
     middle = np.asarray(images)[:, 24:40, 24:40].mean(axis=(1, 2))

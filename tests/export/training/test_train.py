@@ -83,7 +83,7 @@ def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Datase
     assert network.output_shape == (None, 3)
 
 
-def test_start_with_as_many_classes_keeps_its_last_layer(tmp_path: Path, data: Dataset) -> None:
+def test_start_with_same_classes_keeps_last_layer(tmp_path: Path, data: Dataset) -> None:
     trained = build_classifier(3)
     trained.save(tmp_path / "three.keras")
     still = replace(RECIPE, phases=(Phase(2, 32, Augmentation()),), peak_rate=0.0)

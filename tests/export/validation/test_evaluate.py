@@ -61,7 +61,7 @@ def test_both_sides_are_reported(report: dict[str, Any]) -> None:
     assert report["valid"]["elsewhere"]["confusions"] == [{"shown": "red", "taken_for": "blue", "photos": 3}]
 
 
-def test_each_source_is_reported_with_its_training_count(report: dict[str, Any]) -> None:
+def test_source_is_reported_with_training_count(report: dict[str, Any]) -> None:
     assert report["sources"]["unseen"]["trained_on"] == 0
     assert report["sources"]["unseen"]["top1"] == 0.25
     assert report["sources"]["web"]["trained_on"] == 24 * 4

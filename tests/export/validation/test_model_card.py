@@ -5,7 +5,7 @@ import pytest
 from export.validation.model_card import ORIGINAL_TEAM_CLASSES, accuracy_on
 
 
-def test_original_teams_classes_weigh_by_their_photographs() -> None:
+def test_original_classes_weigh_by_photographs() -> None:
     kinds = {str(number): {"first": {"photos": 10, "accuracy": 0.5}} for number in range(1, 103)}
     kinds["41"] = {"first": {"photos": 30, "accuracy": 1.0}}
     accuracy, photos = accuracy_on(ORIGINAL_TEAM_CLASSES, {"kinds": kinds})

@@ -15,14 +15,14 @@ from export.training.dataset import load_dataset
 FLOWERS102 = Path(__file__).parents[4] / "shared" / "flowers102"
 
 
-def test_every_bound_of_the_committed_verification_holds() -> None:
+def test_committed_verification_holds_every_bound() -> None:
     report = json.loads((REPORTS / "verification.json").read_text(encoding="utf-8"))
     assert len(report["bounds"]) >= 9
     assert [bound["name"] for bound in report["bounds"] if not bound["holds"]] == []
 
 
 @pytest.mark.skipif(not FLOWERS102.exists(), reason=f"needs the photographs of {FLOWERS102}")
-def test_served_file_and_keras_model_agree_on_photographs() -> None:
+def test_served_file_agrees_with_keras_model() -> None:
     data = load_dataset([FLOWERS102])
     model = Model.load(SERVED_MODEL)
     assert model.card.labels[: len(data.labels)] == data.labels

@@ -48,13 +48,13 @@ def check(run: Run, words: list[str], photos: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_command_ends_at_once_with_what_to_do(photos: Path, storage_server: EmulatedStorage, name: str) -> None:
+def test_invalid_command_says_what_to_do(photos: Path, storage_server: EmulatedStorage, name: str) -> None:
     arguments, words = WRONG[name]
     check(program(*arguments, folder=photos.parent), words, photos)
 
 
 @pytest.mark.parametrize("name", WRONG_SETTINGS)
-def test_a_wrong_setting_ends_it_at_once_with_its_name(photos: Path, name: str) -> None:
+def test_invalid_setting_is_named(photos: Path, name: str) -> None:
     value, words = WRONG_SETTINGS[name]
     check(program("--input", str(photos), settings={name: value}), words, photos)
 
@@ -74,7 +74,7 @@ def test_help_shows_usage_and_exit_status() -> None:
     assert [text for text in wanted if text not in run.out] == []
 
 
-def test_command_line_is_read_without_loading_the_model(tmp_path: Path) -> None:
+def test_command_line_loads_no_model(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     command = read_command(["--input", str(tmp_path)], {"MODEL_PATH": str(tmp_path / "broken.onnx")})
     assert command.job.model_version == ""

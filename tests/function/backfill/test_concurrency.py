@@ -23,9 +23,7 @@ def proxy(storage_server: EmulatedStorage) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def test_it_runs_while_uploads_arrive_and_twice_at_once(
-    bucket: storage.Bucket, proxy: FaultProxy, tmp_path: Path
-) -> None:
+def test_two_runs_during_uploads_write_once(bucket: storage.Bucket, proxy: FaultProxy, tmp_path: Path) -> None:
     images = {f"old {number}.jpg": photo(number) for number in range(OLD)}
     blobs = {name: put(bucket, name, data) for name, data in images.items()}
     proxy.delay(0.02)

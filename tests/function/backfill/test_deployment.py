@@ -15,7 +15,7 @@ def _filled(text: str) -> str:
     return re.sub(r"\$\{[^}]*\}", "my-name", text)
 
 
-def test_the_scheduled_job_s_arguments_are_taken() -> None:
+def test_scheduled_job_arguments_are_accepted() -> None:
     text = (INFRA / "reconciliation.tf").read_text(encoding="utf-8").replace("tostring(each.value.cpu)", '"2"')
     (given,) = re.findall(r"^ +args += \[(.*)\]$", text, re.MULTILINE)
     direct, python, option, program, *arguments = re.findall(r'"([^"]*)"', _filled(given))
@@ -26,7 +26,7 @@ def test_the_scheduled_job_s_arguments_are_taken() -> None:
     assert command.beam.view_as(DirectOptions).direct_num_workers == 2
 
 
-def test_the_options_for_dataflow_are_taken() -> None:
+def test_dataflow_options_are_accepted() -> None:
     text = (INFRA / "outputs.tf").read_text(encoding="utf-8")
     (block,) = re.findall(r'^output "dataflow_options" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
     options = _filled(" ".join(re.findall(r'^ +"(--.*)",$', block, re.MULTILINE))).split()

@@ -95,7 +95,7 @@ def test_foreign_file_in_place_is_kept_and_counted(photos: Path) -> None:
     assert (photos / "rose.jpg.flowers.json").exists()
 
 
-def test_names_of_any_bytes_and_any_length_are_met(photos: Path) -> None:
+def test_name_of_any_bytes_or_length_is_handled(photos: Path) -> None:
     odd = photos / os.fsdecode("ros\xe9.jpg".encode("latin-1"))
     odd.write_bytes(photo(5))
     longest, too_long = photos / f"{'n' * 246}.jpg", photos / f"{'n' * 247}.jpg"
@@ -107,7 +107,7 @@ def test_names_of_any_bytes_and_any_length_are_met(photos: Path) -> None:
     assert document_of(longest)
 
 
-def test_a_pattern_takes_what_it_names_and_no_more(photos: Path) -> None:
+def test_pattern_takes_only_what_matches(photos: Path) -> None:
     before = tree(photos)
     run = backfill("photos/*.jpg", folder=photos.parent)
     assert (run.counts["classified"], run.counts["invalid"]) == (2, 1)

@@ -67,7 +67,7 @@ def test_table_includes_what_was_done_before(photos: Path) -> None:
     assert len(rows_of(table)) == 5
 
 
-def test_table_leaves_the_kind_empty_when_not_identified(photos: Path) -> None:
+def test_table_of_unidentified_photo_has_no_kind(photos: Path) -> None:
     table = photos.parent / "results.csv"
     backfill(f"{photos}/rose.jpg", "--csv", str(table), settings={"REJECT_BELOW": "1"})
     row = rows_of(table)["rose.jpg"]
@@ -106,7 +106,7 @@ def test_foreign_sidecar_is_left_alone(photos: Path, content: bytes) -> None:
     assert (photos / "rose.jpg.xmp").read_bytes() == content
 
 
-def test_retry_faulty_redoes_faulty_images_only(photos: Path) -> None:
+def test_retry_faulty_redoes_invalid_images_only(photos: Path) -> None:
     backfill(str(photos))
     written = times(photos)
     # The photo is repaired in place, with the time of the broken one.

@@ -49,7 +49,7 @@ def test_hidden_files_and_bad_links_are_skipped(tmp_path: Path) -> None:
     assert listed(tmp_path, ".cache/") == []
 
 
-def test_a_file_that_changed_is_another_generation(tmp_path: Path) -> None:
+def test_changed_file_is_another_generation(tmp_path: Path) -> None:
     lay(tmp_path, ["a.jpg"])
     store = files(tmp_path)
     (found,) = store.list_objects(str(tmp_path), "")
@@ -94,14 +94,14 @@ def test_write_replaces_only_named_file(tmp_path: Path) -> None:
         '{"schema": "other", "image": {"generation": "1"}}',
     ],
 )
-def test_a_file_that_is_no_result_bears_no_mark_of_one(tmp_path: Path, text: str) -> None:
+def test_foreign_file_has_no_metadata(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jpg.json").write_text(text)
     found = files(tmp_path).look_up(FileAddress(str(tmp_path), "a.jpg.json"))
     assert found is not None
     assert found.metadata == {}
 
 
-def test_a_result_says_what_a_bucket_s_metadata_would(tmp_path: Path) -> None:
+def test_result_has_the_metadata_of_a_bucket(tmp_path: Path) -> None:
     lay(tmp_path, ["a.jpg"])
     address = FileAddress(str(tmp_path), "a.jpg.json")
 
@@ -124,6 +124,6 @@ def test_a_result_says_what_a_bucket_s_metadata_would(tmp_path: Path) -> None:
     assert marks(now, model=model) == mark | {"source-generation": "0"}
 
 
-def test_the_address_of_any_file_is_ascii(tmp_path: Path) -> None:
+def test_address_of_any_file_is_ascii(tmp_path: Path) -> None:
     name = os.fsdecode("señora \xff".encode("latin-1"))
     assert FileAddress(str(tmp_path), name).uri == f"{tmp_path.as_uri()}/se%F1ora%20%FF"

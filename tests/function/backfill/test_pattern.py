@@ -34,7 +34,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("pattern", CASES)
-def test_a_pattern_matches_what_a_shell_s_would(pattern: str) -> None:
+def test_pattern_matches_as_in_a_shell(pattern: str) -> None:
     assert [name for name in NAMES if Pattern(pattern).matches(name)] == CASES[pattern]
 
 

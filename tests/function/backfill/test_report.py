@@ -17,7 +17,7 @@ from tests.support.upload_server import photo
 from tests.support.uploads import names, put
 
 
-def test_a_dry_run_counts_estimates_and_writes_nothing(bucket: storage.Bucket) -> None:
+def test_dry_run_estimates_and_writes_nothing(bucket: storage.Bucket) -> None:
     for number in range(8):
         put(bucket, f"{number % 2}/{number}.jpg", photo(number))
     pattern = f"gs://{bucket.name}/**"

@@ -19,7 +19,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_siz
 @example("my-photos", "gs://my-photos/rose.jpg")
 @example("my-photos", "//roses//red//")
 @example("my-photos", "a#b?c=%2F&d e+ñ🌹\\\0\t\u2028")
-def test_an_address_is_read_back_from_its_uri(bucket: str, name: str) -> None:
+def test_address_is_read_back_from_its_uri(bucket: str, name: str) -> None:
     address = ObjectAddress(bucket, name)
     assert address.uri == f"gs://{bucket}/{name}"
     assert ObjectAddress.parse(address.uri) == address
@@ -61,12 +61,12 @@ def test_address_of_any_text_round_trips_or_fails(uri: str) -> None:
         "gs://photos%2f/rose.jpg",
     ],
 )
-def test_what_is_no_address_of_an_object_is_none(uri: str) -> None:
+def test_other_text_is_no_address(uri: str) -> None:
     assert ObjectAddress.parse(uri) is None
 
 
 @pytest.mark.parametrize("name", ["a", "/", "...", "./..", "a" * 1024, "ñ" * 512, "🌹" * 256, "#?*[]", "\0", " "])
-def test_a_name_may_be_any_text_of_up_to_1024_bytes(name: str) -> None:
+def test_name_may_have_up_to_1024_bytes(name: str) -> None:
     assert is_object_name(name)
     assert ObjectAddress.parse(f"gs://photos/{name}") == ObjectAddress("photos", name)
 
@@ -78,6 +78,6 @@ PLACES = (".", "..")
 
 
 @pytest.mark.parametrize("name", ["", *TOO_LONG, *BROKEN, *PLACES])
-def test_what_cloud_storage_refuses_as_a_name_is_none(name: str) -> None:
+def test_name_that_storage_refuses_is_invalid(name: str) -> None:
     assert not is_object_name(name)
     assert ObjectAddress.parse(f"gs://photos/{name}") is None

@@ -45,7 +45,7 @@ def refusal(name: str) -> UnavailableError:
 
 
 @pytest.mark.parametrize("ending", ["", "_a.b~c+d", "%20x"])
-def test_a_message_arrives_as_it_was_given(pubsub: PubSub, ending: str) -> None:
+def test_message_arrives_unchanged(pubsub: PubSub, ending: str) -> None:
     name = new_topic(pubsub, ending)
     Topic(name).publish(LINE, MARKS)
     assert pubsub.published(name) == [Message(LINE, MARKS)]
@@ -60,7 +60,7 @@ def test_many_threads_share_a_topic(pubsub: PubSub) -> None:
     assert sorted(message.data for message in pubsub.published(name)) == sorted(lines)
 
 
-def test_a_topic_that_is_not_there_is_told_with_advice(pubsub: PubSub) -> None:
+def test_missing_topic_is_reported_with_advice(pubsub: PubSub) -> None:
     error = refusal("projects/my-project/topics/missing")
     assert "correct RESULT_TOPIC" in error.message
     assert "404" in str(error.__cause__)
@@ -70,7 +70,7 @@ def test_a_topic_that_is_not_there_is_told_with_advice(pubsub: PubSub) -> None:
     "fault",
     [Fault.TOO_MANY, Fault.INTERNAL, Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.STALLED],
 )
-def test_a_passing_fault_is_tried_again(failing: FailingPubSub, fault: Fault) -> None:
+def test_passing_fault_is_retried(failing: FailingPubSub, fault: Fault) -> None:
     name = new_topic(failing)
     failing.fail(fault)
     Topic(name).publish(LINE, MARKS)
@@ -80,7 +80,7 @@ def test_a_passing_fault_is_tried_again(failing: FailingPubSub, fault: Fault) ->
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_lasting_fault_is_given_up_in_time(failing: FailingPubSub, fault: Fault) -> None:
+def test_lasting_fault_is_given_up_in_time(failing: FailingPubSub, fault: Fault) -> None:
     name = new_topic(failing)
     failing.fail(fault, lasting=True)
     refusal(name)
@@ -90,17 +90,17 @@ def test_a_lasting_fault_is_given_up_in_time(failing: FailingPubSub, fault: Faul
     Topic(name).publish(LINE, MARKS)
 
 
-def test_a_missing_grant_is_told_with_advice(failing: FailingPubSub) -> None:
+def test_missing_grant_is_reported_with_advice(failing: FailingPubSub) -> None:
     failing.fail(Fault.FORBIDDEN)
     assert "roles/pubsub.publisher" in refusal(new_topic(failing)).message
 
 
-def test_nothing_listens(failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_pubsub_is_unavailable(failing: FailingPubSub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
     refusal("projects/my-project/topics/results")
 
 
-def test_without_credentials_there_is_no_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json")
     with pytest.raises(UnavailableError, match="credentials"):

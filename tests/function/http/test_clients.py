@@ -113,7 +113,7 @@ def test_json_under_another_type_is_read_as_json(client: FlaskClient, content_ty
     assert (reply.status, reply.reason) == (400, "MALFORMED_REQUEST")
 
 
-def test_json_of_the_largest_image_is_taken_under_any_type() -> None:
+def test_json_of_the_largest_image_is_accepted() -> None:
     client = client_with(max_image_bytes=len(PHOTO))
     assert post(client, json_request(PHOTO), "text/plain").status == 200
     assert post(client, json_request(PHOTO + b"\0"), "text/plain").reason == "IMAGE_TOO_LARGE"
@@ -142,18 +142,18 @@ def test_curl_form_takes_the_usual_names(server: str, photo: Path, form: str) ->
 @pytest.mark.parametrize(
     "name", ["image", "images", "image[]", "images[]", "image[0]", "IMAGE", "file", "files", "file[]"]
 )
-def test_form_with_several_files_of_a_usual_name_is_answered_in_order(client: FlaskClient, name: str) -> None:
+def test_form_with_several_files_keeps_their_order(client: FlaskClient, name: str) -> None:
     photos = [encode(draw_flower(width, 40), "PNG") for width in (41, 42)]
     reply = post(client, *multipart(part(b"x", name="other"), *(part(photo, name=name) for photo in photos)))
     assert [result["image"]["width"] for result in reply.document["results"]] == [41, 42]
 
 
-def test_files_named_image_come_before_files_named_file(client: FlaskClient) -> None:
+def test_files_named_image_come_before_file(client: FlaskClient) -> None:
     reply = post(client, *multipart(part(b"x", name="file"), part(PHOTO)))
     assert (reply.status, reply.document["image"]["bytes"]) == (200, len(PHOTO))
 
 
-def test_part_without_file_name_but_with_an_image_type_is_a_file(client: FlaskClient) -> None:
+def test_part_with_only_an_image_type_is_a_file(client: FlaskClient) -> None:
     for name in ("image", "anything"):
         head = f'Content-Disposition: form-data; name="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode()
         reply = post(client, *multipart(part(b"my rose", name="comment", filename=None), head + PHOTO))
@@ -190,7 +190,7 @@ def test_other_encodings_are_refused_by_name(client: FlaskClient, encoding: str)
     assert encoding in reply.document["error"]["message"]
 
 
-def test_gzip_that_is_none_or_ends_early_is_refused(client: FlaskClient) -> None:
+def test_invalid_gzip_is_refused(client: FlaskClient) -> None:
     for body in (PHOTO, gzip.compress(PHOTO)[:-9], b""):
         reply = ask(client, "POST", "/", body, headers={"Content-Encoding": "gzip"})
         assert (reply.status, reply.reason) == (400, "MALFORMED_REQUEST")
@@ -203,7 +203,7 @@ def test_gzip_is_unpacked_to_the_limit_only(client: FlaskClient) -> None:
     assert (reply.status, reply.reason) == (413, "IMAGE_TOO_LARGE")
 
 
-def test_form_field_in_a_url_encoded_body_names_multipart(client: FlaskClient) -> None:
+def test_url_encoded_form_names_multipart(client: FlaskClient) -> None:
     body = urllib.parse.urlencode({"image": TEXT}).encode()
     reply = post(client, body, "application/x-www-form-urlencoded")
     assert (reply.status, reply.reason) == (400, "MALFORMED_REQUEST")

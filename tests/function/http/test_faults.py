@@ -24,12 +24,12 @@ def post_json(client: FlaskClient, body: object) -> Reply:
     return post(client, body if isinstance(body, bytes) else json.dumps(body).encode(), "application/json")
 
 
-def test_an_empty_body_is_no_image(client: FlaskClient) -> None:
+def test_empty_body_is_no_image(client: FlaskClient) -> None:
     for reply in (post(client, b""), post(client, b"", "image/jpeg"), post_unannounced(client, b"")):
         assert_refused(reply, 400, "EMPTY_IMAGE")
 
 
-def test_an_empty_file_in_a_form_is_no_image(client: FlaskClient) -> None:
+def test_empty_file_in_a_form_is_no_image(client: FlaskClient) -> None:
     assert_refused(post(client, *multipart(part(b""))), 400, "EMPTY_IMAGE")
 
 
@@ -62,7 +62,7 @@ def test_image_truncated_anywhere_is_undecodable(client: FlaskClient, flower: Im
         assert reply.document["image"]["width"] in (None, 320)
 
 
-def test_the_first_bytes_alone_are_no_image(client: FlaskClient, jpeg: bytes) -> None:
+def test_first_bytes_alone_are_no_image(client: FlaskClient, jpeg: bytes) -> None:
     for length in (1, 2):
         assert_refused(post(client, jpeg[:length]), 415, "UNSUPPORTED_FORMAT")
     for length in (3, 4, 11, 20):
@@ -111,12 +111,12 @@ def test_json_without_an_image_is_malformed(client: FlaskClient, body: object) -
 
 
 @pytest.mark.parametrize("image", [None, 7, 1.5, True, [], ["content"], [["content"]], [{}], {}])
-def test_an_image_in_json_has_one_source(client: FlaskClient, image: object) -> None:
+def test_image_in_json_has_one_source(client: FlaskClient, image: object) -> None:
     assert_refused(post_json(client, {"image": image}), 400, "MALFORMED_REQUEST")
 
 
 @pytest.mark.parametrize("content", [7, None, True, ["AA=="], {"content": "AA=="}, 1e308])
-def test_an_image_s_content_in_json_is_text(client: FlaskClient, content: object) -> None:
+def test_json_content_other_than_text_is_malformed(client: FlaskClient, content: object) -> None:
     assert_refused(post_json(client, {"image": {"content": content}}), 400, "MALFORMED_REQUEST")
     assert_refused(post_json(client, {"image": {"gcs_uri": content}}), 400, "MALFORMED_REQUEST")
 
@@ -155,19 +155,19 @@ def test_json_member_given_twice_last_counts(client: FlaskClient, jpeg: bytes) -
         ("gs:/bucket/rose.jpg", 400, "MALFORMED_REQUEST"),
     ],
 )
-def test_no_address_is_fetched(client: FlaskClient, address: str, status: int, reason: str) -> None:
+def test_http_address_is_never_fetched(client: FlaskClient, address: str, status: int, reason: str) -> None:
     assert_refused(post_json(client, {"image": {"gcs_uri": address}}), status, reason)
 
 
 @pytest.mark.parametrize(
     "parameters", ["", "; boundary=", '; boundary=""', "; boundary=é", "; boundary=other", "; boundary"]
 )
-def test_a_form_needs_its_boundary(client: FlaskClient, jpeg: bytes, parameters: str) -> None:
+def test_form_needs_its_boundary(client: FlaskClient, jpeg: bytes, parameters: str) -> None:
     body, _ = multipart(part(jpeg))
     assert_refused(post(client, body, f"multipart/form-data{parameters}"), 400, "MALFORMED_REQUEST")
 
 
-def test_a_broken_form_is_malformed(client: FlaskClient, jpeg: bytes) -> None:
+def test_broken_form_is_malformed(client: FlaskClient, jpeg: bytes) -> None:
     body, content_type = multipart(part(jpeg))
     headless, _ = multipart(b"\r\n" + jpeg)
     latin, _ = multipart(part(jpeg).replace(b"image", b"im\xe4ge", 1))
@@ -176,13 +176,13 @@ def test_a_broken_form_is_malformed(client: FlaskClient, jpeg: bytes) -> None:
 
 
 @pytest.mark.parametrize("parts", [(), (part(TEXT, "image", None),), (part(TEXT, "one"), part(TEXT, "two"))])
-def test_a_form_without_a_file_named_image_is_malformed(client: FlaskClient, parts: tuple[bytes, ...]) -> None:
+def test_form_without_image_part_is_malformed(client: FlaskClient, parts: tuple[bytes, ...]) -> None:
     reply = post(client, *multipart(*parts))
     assert_refused(reply, 400, "MALFORMED_REQUEST")
     assert "image" in reply.document["error"]["message"]
 
 
-def test_a_form_has_100_parts_at_most(client: FlaskClient) -> None:
+def test_form_has_100_parts_at_most(client: FlaskClient) -> None:
     assert len(post(client, *multipart(*[part(b"x")] * 100)).document["results"]) == 100
     for count in (101, 1000):
         assert_refused(post(client, *multipart(*[part(b"x")] * count)), 400, "MALFORMED_REQUEST")
@@ -201,7 +201,7 @@ def test_top_outside_range_is_invalid(client: FlaskClient, jpeg: bytes, top: str
 
 
 @pytest.mark.parametrize("lang", ["xx", "", "fr-ES", "english", "es%00", "%FF"])
-def test_lang_is_a_language_that_the_names_are_in(client: FlaskClient, jpeg: bytes, lang: str) -> None:
+def test_unknown_lang_is_invalid(client: FlaskClient, jpeg: bytes, lang: str) -> None:
     reply = post(client, jpeg, query=f"lang={lang}")
     assert_refused(reply, 400, "INVALID_PARAMETER")
     assert "en" in reply.document["error"]["message"]
@@ -211,27 +211,27 @@ def test_lang_is_a_language_that_the_names_are_in(client: FlaskClient, jpeg: byt
     "path", ["/nowhere", "/Health", "/health/", "/healthz", "/species/rose", "/openapi.yaml", "/index.html"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_nothing_is_at_other_paths(client: FlaskClient, method: str, path: str) -> None:
+def test_unknown_path_is_not_found(client: FlaskClient, method: str, path: str) -> None:
     assert_refused(ask(client, method, path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize(
     "path", ["/%00", "/../etc/passwd", "/%2e%2e/etc/passwd", "/a//b", "/%FF%FE", "/é", "/" + "a" * 8000]
 )
-def test_weird_paths_are_unknown_paths(client: FlaskClient, path: str) -> None:
+def test_weird_path_is_not_found(client: FlaskClient, path: str) -> None:
     assert_refused(ask(client, "GET", path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/health", "/species", "/openapi.json"])
-def test_other_methods_are_refused_and_told_which_work(client: FlaskClient, method: str, path: str) -> None:
+def test_wrong_method_lists_the_allowed(client: FlaskClient, method: str, path: str) -> None:
     reply = ask(client, method, path)
     assert_refused(reply, 405, "METHOD_NOT_ALLOWED")
     assert {"GET", "HEAD", "OPTIONS"} <= set(reply.headers["Allow"].split(", "))
     assert method not in reply.headers["Allow"]
 
 
-def test_an_image_cannot_be_sent_elsewhere(client: FlaskClient, jpeg: bytes) -> None:
+def test_image_to_another_path_is_refused(client: FlaskClient, jpeg: bytes) -> None:
     for path in ("/health", "/species", "/openapi.json"):
         reply = ask(client, "POST", path, jpeg)
         assert_refused(reply, 405, "METHOD_NOT_ALLOWED")

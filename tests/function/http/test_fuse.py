@@ -138,7 +138,7 @@ def test_invalid_fused_metadata_is_refused(tmp_path: Path, fused: str) -> None:
         tiny_client(tmp_path, {"fused": fused})
 
 
-def test_missing_fused_metadata_falls_back_to_one_photo(tmp_path: Path) -> None:
+def test_missing_fused_metadata_falls_back(tmp_path: Path) -> None:
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny_model())
     assert Model.load(file).card.calibration(3) == Calibration(1.5, 0.25)

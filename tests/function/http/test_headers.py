@@ -98,7 +98,7 @@ def test_every_error_document_carries_the_request_id(client: FlaskClient, jpeg: 
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt"])
-def test_path_that_the_framework_reserves_is_answered_as_a_document(client: FlaskClient, path: str) -> None:
+def test_reserved_path_is_answered_as_a_document(client: FlaskClient, path: str) -> None:
     for method in ("GET", "POST"):
         reply = ask(client, method, path)
         assert (reply.status, reply.reason) == (404, "NOT_FOUND")
@@ -118,7 +118,7 @@ def test_retry_after_is_exposed_to_other_origins(jpeg: bytes) -> None:
         (b"GET / HTTP/1.1\r\nA b: c\r\n\r\n", 400, "MALFORMED_REQUEST"),
     ],
 )
-def test_request_that_the_server_cannot_read_gets_a_document(
+def test_unreadable_request_gets_a_document(
     client: FlaskClient, server_port: int, head: bytes, status: int, reason: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server_port, timeout=30)
@@ -146,7 +146,7 @@ def server_port(tmp_path_factory: pytest.TempPathFactory) -> Any:
         server.kill()
 
 
-def test_images_of_a_form_have_a_limit_of_pixels_together(jpeg: bytes) -> None:
+def test_images_of_a_form_share_a_pixel_limit(jpeg: bytes) -> None:
     client = client_with(max_image_pixels=320 * 240 * 2)
     broken = jpeg[: len(jpeg) // 2]
     reply = post(client, *multipart(*(part(data) for data in (broken, b"x", jpeg, jpeg, jpeg))))
@@ -155,7 +155,7 @@ def test_images_of_a_form_have_a_limit_of_pixels_together(jpeg: bytes) -> None:
     assert "another request" in reply.document["results"][-1]["error"]["message"]
 
 
-def test_image_that_is_too_large_alone_spoils_no_other(jpeg: bytes) -> None:
+def test_too_large_image_spoils_no_other(jpeg: bytes) -> None:
     client = client_with(max_image_pixels=320 * 240)
     large = encode(draw_flower(640, 480), "PNG")
     reply = post(client, *multipart(part(large), part(jpeg)))
@@ -184,7 +184,7 @@ class Topic:
 
 @pytest.mark.bundled_model
 @pytest.mark.parametrize("query", ["", "top=1&lang=es&heatmap=1", "top=9&lang=es"])
-def test_published_document_has_the_default_top_and_lang(jpeg: bytes, query: str) -> None:
+def test_published_document_has_default_top_and_lang(jpeg: bytes, query: str) -> None:
     topic = Topic()
     settings = Settings()
     cloud = Cloud(no_storage, lambda: topic)  # type: ignore[arg-type, return-value]

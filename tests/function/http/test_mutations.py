@@ -72,7 +72,7 @@ def answered(client: FlaskClient, body: bytes, content_type: str | None = None, 
 
 @MODEST
 @given(format=st.sampled_from(FORMATS), edits=EDITS)
-def test_a_damaged_image_is_answered_by_the_contract(client: FlaskClient, format: str, edits: list[Edit]) -> None:
+def test_damaged_image_is_answered_by_the_contract(client: FlaskClient, format: str, edits: list[Edit]) -> None:
     data = edited(picture(format), edits)
     reply = answered(client, data)
     assert reply.document["image"]["bytes"] == len(data)
@@ -89,7 +89,7 @@ def test_spliced_images_keep_contract(client: FlaskClient, head: str, tail: str,
 
 @MODEST
 @given(edits=EDITS, parts=st.integers(0, 3))
-def test_a_damaged_form_is_answered_by_the_contract(client: FlaskClient, edits: list[Edit], parts: int) -> None:
+def test_damaged_form_is_answered_by_the_contract(client: FlaskClient, edits: list[Edit], parts: int) -> None:
     body, content_type = multipart(*[part(picture("PNG"))] * parts)
     answered(client, edited(body, edits), content_type)
 

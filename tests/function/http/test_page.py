@@ -48,7 +48,7 @@ def page_of(client: FlaskClient) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("accept", [BROWSER, "text/html", "text/*", "application/json;q=0.5, text/html"])
-def test_who_prefers_html_gets_the_page(client: FlaskClient, accept: str) -> None:
+def test_client_that_prefers_html_gets_the_page(client: FlaskClient, accept: str) -> None:
     response = client.get("/", headers={"Accept": accept})
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -60,7 +60,7 @@ def test_who_prefers_html_gets_the_page(client: FlaskClient, accept: str) -> Non
 @pytest.mark.parametrize(
     "accept", [None, "", "*/*", "application/json", "application/json, text/html", "text/html;q=0.5, */*", "image/png"]
 )
-def test_everyone_else_gets_the_description(client: FlaskClient, accept: str | None) -> None:
+def test_other_clients_get_the_description(client: FlaskClient, accept: str | None) -> None:
     reply = ask(client, "GET", "/", headers={} if accept is None else {"Accept": accept})
     assert reply.status == 200
     assert "/openapi.json" in reply.document["paths"]
@@ -74,7 +74,7 @@ def test_head_answers_like_get_without_a_body(client: FlaskClient) -> None:
         assert head.headers[name] == get.headers[name]
 
 
-def test_a_browser_that_has_the_page_is_sent_nothing(client: FlaskClient) -> None:
+def test_current_etag_gets_304(client: FlaskClient) -> None:
     first = client.get("/", headers={"Accept": BROWSER})
     etag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "no-cache"
@@ -97,7 +97,7 @@ def test_cors_page_varies_on_origin() -> None:
         assert set(client.get("/", headers={"Accept": accept}).vary.as_set()) == {"accept", "origin"}
 
 
-def test_the_page_is_small_and_whole(client: FlaskClient) -> None:
+def test_page_is_small_and_whole(client: FlaskClient) -> None:
     text, _ = page_of(client)
     assert len(text.encode()) < MOST_BYTES
     loaded = [entry for entry in Reader(text).attributes if entry[1] in ("src", "href", "srcset", "action", "data")]
@@ -105,7 +105,7 @@ def test_the_page_is_small_and_whole(client: FlaskClient) -> None:
     assert [entry for entry in loaded if not entry[2].startswith(("#", "data:")) and entry[2] != "openapi.json"] == []
 
 
-def test_only_its_own_scripts_and_styles_may_run(client: FlaskClient) -> None:
+def test_policy_allows_only_own_scripts(client: FlaskClient) -> None:
     text, policy = page_of(client)
     inline = Reader(text).inline
     assert {kind for kind, _ in inline} == {"script", "style"}
@@ -117,7 +117,7 @@ def test_only_its_own_scripts_and_styles_may_run(client: FlaskClient) -> None:
     assert (policy["connect-src"], policy["require-trusted-types-for"]) == ("'self'", "'script'")
 
 
-def test_it_has_nothing_that_the_policy_would_refuse(client: FlaskClient) -> None:
+def test_page_keeps_its_own_policy(client: FlaskClient) -> None:
     text, _ = page_of(client)
     names = {name for _, name, _ in Reader(text).attributes}
     assert not [name for name in names if name == "style" or name.startswith("on")]

@@ -113,7 +113,7 @@ def test_form_with_other_fields_is_classified(client: FlaskClient, jpeg: bytes) 
     assert reply.document["image"]["bytes"] == len(jpeg)
 
 
-def test_unknown_members_of_the_json_are_no_fault(client: FlaskClient, jpeg: bytes) -> None:
+def test_unknown_json_members_are_ignored(client: FlaskClient, jpeg: bytes) -> None:
     request = json.loads(json_request(jpeg)) | {"requestId": 7}
     request["image"]["note"] = None
     assert post(client, json.dumps(request).encode(), "application/json").status == 200
@@ -126,7 +126,7 @@ def test_json_in_utf16_or_with_bom_is_read(client: FlaskClient, jpeg: bytes) -> 
 
 
 @pytest.mark.bundled_model
-def test_top_says_how_many_predictions_there_are(client: FlaskClient, jpeg: bytes) -> None:
+def test_top_sets_the_number_of_predictions(client: FlaskClient, jpeg: bytes) -> None:
     classes = len(ask(client, "GET", "/species").document["species"])
     every = predictions(post(client, jpeg, query=f"top={classes}"))
     assert len(every) == classes == len({prediction["label"] for prediction in every})
@@ -179,7 +179,7 @@ def test_version_of_the_code_is_shown(client: FlaskClient) -> None:
     assert ask(client, "GET", "/openapi.json").document["info"]["version"] == flowers.__version__
 
 
-def test_species_are_told_once_each(client: FlaskClient) -> None:
+def test_species_are_listed_once_each(client: FlaskClient) -> None:
     labels = [species["label"] for species in ask(client, "GET", "/species").document["species"]]
     assert len(labels) == len(set(labels)) > 1
 
@@ -197,7 +197,7 @@ def test_head_answers_like_get_without_a_body(client: FlaskClient, path: str) ->
     assert int(head.headers["Content-Length"]) == len(get.body)
 
 
-def test_server_timing_tells_what_the_result_tells(client: FlaskClient, jpeg: bytes) -> None:
+def test_server_timing_equals_the_result(client: FlaskClient, jpeg: bytes) -> None:
     for body, content_type in ((jpeg, None), multipart(part(jpeg), part(jpeg))):
         reply = post(client, body, content_type)
         timings = dict(entry.split(";dur=") for entry in reply.headers["Server-Timing"].split(", "))

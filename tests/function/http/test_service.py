@@ -116,16 +116,16 @@ def test_cors_web_app_may_post_and_read(jpeg: bytes, origin: str) -> None:
         assert reply.headers.get("Vary", "") == ("" if origin == "*" else "Origin")
 
 
-def test_without_cors_no_answer_allows_another_origin(client: FlaskClient, jpeg: bytes) -> None:
+def test_answer_without_cors_allows_no_origin(client: FlaskClient, jpeg: bytes) -> None:
     reply = ask(client, "POST", "/", jpeg, headers={"Origin": ORIGIN})
     assert not [name for name, _ in reply.headers if name.startswith("Access-Control")]
 
 
-def test_browsers_are_told_not_to_guess_types(client: FlaskClient) -> None:
+def test_answer_forbids_type_guessing(client: FlaskClient) -> None:
     assert ask(client, "GET", "/health").headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_every_request_writes_one_line_with_its_latency(
+def test_request_writes_one_line_with_latency(
     client: FlaskClient, jpeg: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
@@ -146,7 +146,7 @@ def test_every_request_writes_one_line_with_its_latency(
 
 @pytest.mark.parametrize(("project", "prefix"), [(None, ""), ("my-garden", "projects/my-garden/traces/")])
 @pytest.mark.parametrize("header", [TRACE, f"{TRACE}/123;o=1", f"{TRACE}/123"])
-def test_the_line_is_tied_to_the_trace_of_its_request(
+def test_log_line_names_the_trace(
     client: FlaskClient,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

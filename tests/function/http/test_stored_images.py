@@ -76,15 +76,13 @@ def test_top_and_lang_are_honoured(bucket: storage.Bucket, jpeg: bytes, client: 
     assert (refused.status, refused.reason) == (400, "INVALID_PARAMETER")
 
 
-def test_what_an_object_claims_to_be_does_not_matter(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_claimed_type_of_object_is_ignored(bucket: storage.Bucket, jpeg: bytes) -> None:
     reply = ask_for(reading(bucket.name), put(bucket, "notes.txt", jpeg, "text/plain"))
     assert (reply.status, reply.document["image"]["format"]) == (200, "JPEG")
 
 
 @pytest.mark.parametrize("allowed", [(), ("{}x",), ("x{}",), ("some-bucket", "other-bucket")])
-def test_a_bucket_that_is_not_allowed_is_not_even_asked(
-    bucket: storage.Bucket, jpeg: bytes, allowed: tuple[str, ...]
-) -> None:
+def test_bucket_not_allowed_is_never_read(bucket: storage.Bucket, jpeg: bytes, allowed: tuple[str, ...]) -> None:
     uri = put(bucket, "rose.jpg", jpeg)
     # This function has no storage: a request to it would be an answer of 500, which `ask_for` refuses.
     client = client_with(allowed_buckets=tuple(name.format(bucket.name) for name in allowed))
@@ -94,7 +92,7 @@ def test_a_bucket_that_is_not_allowed_is_not_even_asked(
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["missing-object", "missing-bucket"])
-def test_an_object_that_is_not_there_is_not_found(bucket: storage.Bucket, jpeg: bytes, exists: bool) -> None:
+def test_missing_object_is_not_found(bucket: storage.Bucket, jpeg: bytes, exists: bool) -> None:
     put(bucket, "roses/rose.jpg", jpeg)
     name = bucket.name if exists else f"no-{bucket.name}"
     for uri in (f"gs://{name}/roses", f"gs://{name}/rose.jpg", f"gs://{name}/roses/Rose.jpg"):
@@ -163,7 +161,7 @@ def test_invalid_object_gets_error_of_its_bytes(
         pytest.param("ñ/" * 341 + "x", id="1024-bytes"),
     ],
 )
-def test_an_object_is_found_by_its_name_as_it_is(bucket: storage.Bucket, jpeg: bytes, name: str) -> None:
+def test_object_of_any_name_is_found(bucket: storage.Bucket, jpeg: bytes, name: str) -> None:
     uri = put(bucket, name, jpeg)
     reply = ask_for(reading(bucket.name), uri)
     assert reply.status == 200

@@ -43,7 +43,7 @@ def test_srgb_profile_by_any_name_changes_nothing() -> None:
     assert difference(seen(encode(PICTURE, "PNG", icc_profile=profile)), PIXELS) == 0
 
 
-def test_photo_without_profile_never_loads_the_colour_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photo_without_profile_loads_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL.ImageCms", None)
     assert difference(seen(sample("PNG")), PIXELS) == 0
 

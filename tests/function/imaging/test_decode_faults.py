@@ -59,24 +59,24 @@ def test_no_bytes_are_an_empty_image() -> None:
         ),
     ],
 )
-def test_what_is_no_image_of_the_contract_is_an_unsupported_format(data: bytes) -> None:
+def test_other_format_is_unsupported(data: bytes) -> None:
     error = refused(data)
     assert (error.reason, error.facts) == ("UNSUPPORTED_FORMAT", ImageFacts())
 
 
 @pytest.mark.parametrize("text", [b"BMW built this car in 1972.\n" * 20, b"BMI,weight,height\n21,60,1.7\n" * 20])
-def test_text_that_begins_like_a_bitmap_is_an_unsupported_format(text: bytes) -> None:
+def test_text_like_a_bitmap_is_unsupported(text: bytes) -> None:
     assert refused(text).reason == "UNSUPPORTED_FORMAT"
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_format_is_told_by_the_bytes(format: str) -> None:
+def test_format_is_detected_from_bytes(format: str) -> None:
     assert sniff(SAMPLES[format]) == format
     assert try_decode(SAMPLES[format]).facts == ImageFacts(format, *SIZE)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_truncated_file_is_undecodable_wherever_it_ends(format: str) -> None:
+def test_truncated_file_is_undecodable(format: str) -> None:
     data = SAMPLES[format]
     for length in (len(data) * part // 16 for part in range(1, 16)):
         error = refused(data[:length])
@@ -85,7 +85,7 @@ def test_a_truncated_file_is_undecodable_wherever_it_ends(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_few_bytes_of_a_file_are_refused(format: str) -> None:
+def test_few_bytes_of_a_file_are_refused(format: str) -> None:
     for length in range(1, 48):
         error = refused(SAMPLES[format][:length])
         known = sniff(SAMPLES[format][:length])
@@ -95,7 +95,7 @@ def test_a_few_bytes_of_a_file_are_refused(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_without_its_last_bytes_is_shown_or_refused(format: str) -> None:
+def test_file_without_last_bytes_is_shown_or_refused(format: str) -> None:
     for missing in (1, 2, 3, 4, 8, 12):
         try:
             assert try_decode(SAMPLES[format][:-missing]).pixels.shape == (224, 224, 3)
@@ -104,7 +104,7 @@ def test_a_file_without_its_last_bytes_is_shown_or_refused(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_corrupt_file_is_shown_or_refused(format: str) -> None:
+def test_corrupt_file_is_shown_or_refused(format: str) -> None:
     chance = random.Random(format)  # noqa: S311 - the same damage each time
     refusals = 0
     for _ in range(30):
@@ -120,42 +120,42 @@ def test_a_corrupt_file_is_shown_or_refused(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "HEIF"])
-def test_the_facts_known_before_the_fault_are_told(format: str) -> None:
+def test_error_has_the_facts_known_so_far(format: str) -> None:
     data = SAMPLES[format]
     middle = len(data) // 2
     assert refused(data[:middle]).facts == ImageFacts(format, *SIZE)
 
 
-def test_a_png_of_zeros_after_its_header_is_undecodable() -> None:
+def test_png_of_zeros_is_undecodable() -> None:
     error = refused(SAMPLES["PNG"][:60] + bytes(2000))
     assert (error.reason, error.facts) == ("UNDECODABLE_IMAGE", ImageFacts("PNG", *SIZE))
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (0, 0)])
-def test_a_picture_without_pixels_is_undecodable(size: tuple[int, int]) -> None:
+def test_picture_without_pixels_is_undecodable(size: tuple[int, int]) -> None:
     for format in ("PNG", "JPEG", "BMP", "TIFF"):
         assert refused(claim_size(format, SAMPLES[format], *size)).reason == "UNDECODABLE_IMAGE", format
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_more_pixels_than_allowed_are_refused_by_the_header(format: str) -> None:
+def test_pixels_above_the_limit_are_refused(format: str) -> None:
     error = refused(LARGE[format])
     assert (error.reason, error.facts) == ("IMAGE_TOO_LARGE", ImageFacts(format, 12_000, 10_001))
     assert "12000 × 10001" in error.message
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_just_as_many_pixels_as_allowed_are_shown(format: str) -> None:
+def test_pixels_at_the_limit_are_shown(format: str) -> None:
     assert try_decode(SAMPLES[format], SIZE[0] * SIZE[1]).facts == ImageFacts(format, *SIZE)
     assert refused(SAMPLES[format], SIZE[0] * SIZE[1] - 1).reason == "IMAGE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
-def test_a_refused_sideways_picture_is_told_by_its_upright_size(format: str) -> None:
+def test_refused_picture_has_its_upright_size(format: str) -> None:
     error = refused(oriented(draw_picture(), format, 6), 1000)
     assert (error.reason, error.facts) == ("IMAGE_TOO_LARGE", ImageFacts(format, *SIZE))
 
 
 @pytest.mark.parametrize("name", ABSURD)
-def test_an_absurd_size_is_refused(name: str) -> None:
+def test_absurd_size_is_refused(name: str) -> None:
     assert refused(ABSURD[name]).reason in ("IMAGE_TOO_LARGE", "UNDECODABLE_IMAGE")

@@ -67,7 +67,7 @@ def shown(data: bytes, width: int = WIDTH, height: int = HEIGHT) -> Decoded:
         pytest.param("HEIF", "L", {"quality": 95}, LOSSY, id="heic-grey"),
     ],
 )
-def test_colours_come_out_as_they_were_drawn(format: str, mode: str, options: dict[str, Any], tolerance: float) -> None:
+def test_colours_are_those_drawn(format: str, mode: str, options: dict[str, Any], tolerance: float) -> None:
     stored = PICTURE.quantize(256) if mode == "P" else PICTURE.convert(mode)
     expected = PICTURE.convert(mode) if mode in ("1", "L", "LA") else stored if mode == "P" else PICTURE
 
@@ -80,7 +80,7 @@ def test_colours_come_out_as_they_were_drawn(format: str, mode: str, options: di
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "AVIF", "TIFF", "MPO", "HEIF"])
-def test_of_several_frames_the_first_is_shown(format: str) -> None:
+def test_first_of_several_frames_is_shown(format: str) -> None:
     options = {"quality": 95} if format == "MPO" else OPTIONS[format]
     others = [Image.new("RGB", PICTURE.size, "blue"), PICTURE.transpose(Image.Transpose.ROTATE_180)]
     data = encode(PICTURE, format, save_all=True, append_images=others, **options)
@@ -91,7 +91,7 @@ def test_of_several_frames_the_first_is_shown(format: str) -> None:
     assert decoded.facts == ImageFacts("JPEG" if format == "MPO" else format, WIDTH, HEIGHT)
 
 
-def test_an_interlaced_png_is_shown() -> None:
+def test_interlaced_png_is_shown() -> None:
     assert distance(shown(interlaced_png(np.asarray(PICTURE))).pixels, PICTURE) == 0
 
 
@@ -102,12 +102,12 @@ ON_WHITE = Image.fromarray(quarters((255, 255, 255), ((127, 127, 255), (0, 0, 25
 @pytest.mark.parametrize(
     ("format", "tolerance"), [("PNG", 0.5), ("WEBP", 0.5), ("TIFF", 0.5), ("AVIF", LOSSY), ("HEIF", LOSSY)]
 )
-def test_transparency_shows_white_paper_and_no_hidden_colour(format: str, tolerance: float) -> None:
+def test_transparency_shows_white(format: str, tolerance: float) -> None:
     assert distance(shown(sample(format, RGBA), 64, 64).pixels, ON_WHITE) <= tolerance
 
 
 @pytest.mark.parametrize("size", [32, 16, 23])
-def test_a_hidden_colour_does_not_bleed_into_its_neighbours_when_scaled_down(size: int) -> None:
+def test_hidden_colour_does_not_bleed(size: int) -> None:
     hidden = np.zeros((64, 64, 4), np.uint8)
     hidden[...] = (255, 0, 0, 0)
     hidden[16:48, 16:48] = (255, 255, 255, 255)
@@ -116,7 +116,7 @@ def test_a_hidden_colour_does_not_bleed_into_its_neighbours_when_scaled_down(siz
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "1", "P", "PA-like", "LA"])
-def test_every_way_a_png_says_transparent_shows_white(mode: str) -> None:
+def test_transparent_png_of_any_kind_shows_white(mode: str) -> None:
     picture = Image.new("RGB", (64, 64), "red")
     picture.paste((0, 0, 0), (0, 0, 32, 64))  # the black left half is what is declared transparent
     transparency: dict[str, Any] = {"L": 0, "RGB": (0, 0, 0), "1": 0}
@@ -139,7 +139,7 @@ def test_every_way_a_png_says_transparent_shows_white(mode: str) -> None:
         assert (pixels[:, 32:] == (255, 0, 0)).all()
 
 
-def test_a_transparent_gif_shows_white() -> None:
+def test_transparent_gif_shows_white() -> None:
     stored = RGBA.convert("RGB").quantize(4)
     red = stored.getpixel((5, 5))
 
@@ -167,7 +167,7 @@ TIFF16 = {256: (WIDTH,), 257: (HEIGHT,), 258: (16, 16, 16), 259: (1,), 262: (2,)
         pytest.param(encode(Image.fromarray(GREY.astype(np.float32) / 255), "TIFF"), id="tiff-float-to-1"),
     ],
 )
-def test_deep_grey_looks_like_its_8_bit_counterpart(data: bytes) -> None:
+def test_deep_grey_looks_like_8_bit(data: bytes) -> None:
     assert distance(shown(data).pixels, PICTURE.convert("L")) <= 1
 
 
@@ -178,16 +178,16 @@ def test_deep_grey_looks_like_its_8_bit_counterpart(data: bytes) -> None:
         pytest.param(tiff_file({**TIFF16, 279: (RGB16.nbytes,)}, RGB16.tobytes()), id="tiff"),
     ],
 )
-def test_16_bit_colour_looks_like_its_8_bit_counterpart(data: bytes) -> None:
+def test_16_bit_colour_looks_like_8_bit(data: bytes) -> None:
     assert distance(shown(data).pixels, PICTURE) <= 1
 
 
-def test_a_16_bit_png_with_alpha_shows_white_paper() -> None:
+def test_16_bit_png_with_alpha_shows_white_paper() -> None:
     rows = png_rows(np.asarray(RGBA).astype(np.uint16) * 257)
     assert distance(shown(png_file(64, 64, 16, 6, rows), 64, 64).pixels, ON_WHITE) <= 0.5
 
 
-def test_a_float_tiff_with_gaps_shows_the_rest() -> None:
+def test_float_tiff_with_gaps_shows_the_rest() -> None:
     values = GREY.astype(np.float32)
     values[:10] = np.nan
     values[10:20] = np.inf

@@ -52,14 +52,14 @@ def test_tile_width_given_twice_is_undecodable() -> None:
 
 @pytest.mark.parametrize("tag", [256, 257, 258, 262, 277, 278, 279])
 @pytest.mark.parametrize("kind", [ASCII, BYTE, UNDEFINED, SIGNED_LONG8])
-def test_structural_tiff_tag_of_a_wrong_type_is_undecodable(tag: int, kind: int) -> None:
+def test_tiff_tag_of_wrong_type_is_undecodable(tag: int, kind: int) -> None:
     data = encode(PICTURE, "TIFF")
     assert outcome(data) == "shown"
     entry = next(at for at in range(8, len(data)) if data[at : at + 2] == struct.pack("<H", tag) and data[at + 3] == 0)
     assert outcome(data[: entry + 2] + struct.pack("<H", kind) + data[entry + 4 :]) == "UNDECODABLE_IMAGE"
 
 
-def test_tiff_with_more_strips_than_rows_is_undecodable() -> None:
+def test_tiff_with_excess_strips_is_undecodable() -> None:
     tags = {256: (8,), 257: (8,), 258: (8,), 259: (1,), 262: (1,), 273: (0,), 277: (1,), 278: (1,), 279: (8,) * 9}
     assert outcome(tiff_file(tags, bytes(64))) == "UNDECODABLE_IMAGE"
 
@@ -91,7 +91,7 @@ FAKE_SCAN = b"\xff\xe5" + struct.pack(">H", 12) + b"\xff\xda" + struct.pack(">HB
 
 
 @pytest.mark.parametrize("name", LENGTHLESS)
-def test_markers_without_length_leave_a_jpeg_counted_whole(name: str) -> None:
+def test_bare_markers_leave_jpeg_counted_whole(name: str) -> None:
     odd = LENGTHLESS[name] + FAKE_SCAN
     data = progressive()
 
@@ -103,7 +103,7 @@ def test_markers_without_length_leave_a_jpeg_counted_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["restart", "stuffed-zero", "fill", "junk"])
-def test_markers_without_length_leave_a_baseline_jpeg_shown(name: str) -> None:
+def test_bare_markers_leave_baseline_jpeg_shown(name: str) -> None:
     assert outcome(after_first_segment(baseline(), LENGTHLESS[name])) == "shown"
 
 
@@ -134,14 +134,14 @@ def test_png_with_two_headers_is_undecodable() -> None:
 
 
 @pytest.mark.parametrize("format", ["AVIF", "HEIF"])
-def test_coded_data_larger_than_their_header_are_undecodable(format: str) -> None:
+def test_data_larger_than_header_are_undecodable(format: str) -> None:
     small, large = encode(PICTURE, format), encode(PICTURE.resize((1600, 1200)), format)
     at, size = small.index(b"ispe") + 8, large.index(b"ispe") + 8
     claimed = large[:size] + small[at : at + 8] + large[size + 8 :]
     assert outcome(claimed) in ("UNDECODABLE_IMAGE", "IMAGE_TOO_LARGE")
 
 
-def test_avif_sequence_is_shown_by_its_still_picture_alone() -> None:
+def test_avif_sequence_shows_its_still_picture() -> None:
     data = encode(PICTURE, "AVIF", save_all=True, append_images=[PICTURE.rotate(180)])
     assert data[8:12] == b"avis"
     assert outcome(data.replace(b"stco", b"free")) == "shown"  # its tracks, which no header was read of, are not

@@ -64,7 +64,7 @@ def test_missing_codec_is_unavailable(monkeypatch: pytest.MonkeyPatch, format: s
         seen(data)
 
 
-def test_error_of_our_own_code_does_not_blame_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_error_does_not_blame_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_module, "to_srgb", failing(ValueError("a fault of ours")))
     with pytest.raises(ValueError, match="a fault of ours"):
         seen(sample("PNG"))
@@ -76,7 +76,7 @@ def test_memory_error_over_http_is_503(client: FlaskClient, monkeypatch: pytest.
     assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
 
 
-def test_messages_of_libtiff_stay_out_of_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     data = encode(draw_picture().convert("1"), "TIFF", compression="group4")
     broken = data[:400] + b"\x55" * 200 + data[600:]
     try:

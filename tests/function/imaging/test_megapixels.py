@@ -42,7 +42,7 @@ def test_50_megapixels_fit_the_budget_in_any_format(format: str, options: dict[s
     assert header.held == 8192 * 6144 <= DEFAULTS.pixel_budget
 
 
-def test_100_megapixels_that_are_held_whole_are_too_large() -> None:
+def test_100_megapixels_held_whole_are_too_large() -> None:
     data = claim_size("JPEG", encode(draw_picture(), "JPEG", progressive=True), 12_000, 9_000)
     with pytest.raises(InputError) as caught:
         decode(data, InputRule(224, 224), DEFAULTS.max_image_pixels, PixelBudget(DEFAULTS.pixel_budget))

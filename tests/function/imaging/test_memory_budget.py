@@ -49,7 +49,7 @@ class Holder:
         assert not self._thread.is_alive()
 
 
-def test_never_more_than_the_total_is_in_flight() -> None:
+def test_reserved_pixels_never_exceed_the_total() -> None:
     budget = PixelBudget(1000, wait_seconds=30)
     lock = threading.Lock()
     in_flight, most, done = 0, 0, 0
@@ -76,7 +76,7 @@ def test_never_more_than_the_total_is_in_flight() -> None:
     assert 700 < most <= 1000
 
 
-def test_small_ones_share_the_budget_at_once() -> None:
+def test_small_pictures_share_the_budget() -> None:
     budget = PixelBudget(100)
     holders = [Holder(budget, 25) for _ in range(4)]
     for holder in holders:
@@ -89,7 +89,7 @@ def test_small_ones_share_the_budget_at_once() -> None:
         holder.release()
 
 
-def test_a_large_one_is_not_starved_by_small_ones_that_came_later() -> None:
+def test_large_picture_is_not_starved() -> None:
     budget = PixelBudget(100)
     first = Holder(budget, 60)
     assert first.holds.wait(5)
@@ -106,7 +106,7 @@ def test_a_large_one_is_not_starved_by_small_ones_that_came_later() -> None:
     later.release()
 
 
-def test_they_are_served_in_the_order_of_arrival() -> None:
+def test_pictures_are_served_in_order_of_arrival() -> None:
     budget = PixelBudget(100)
     first = Holder(budget, 100)
     assert first.holds.wait(5)
@@ -129,7 +129,7 @@ def test_they_are_served_in_the_order_of_arrival() -> None:
     assert order == [3, 1, 4, 2, 0]
 
 
-def test_what_never_fits_is_too_large_at_once() -> None:
+def test_picture_that_never_fits_is_too_large() -> None:
     budget = PixelBudget(100)
     with budget.reserve(100):
         started = time.monotonic()
@@ -139,7 +139,7 @@ def test_what_never_fits_is_too_large_at_once() -> None:
     assert caught.value.reason == "IMAGE_TOO_LARGE"
 
 
-def test_what_waits_too_long_is_told_to_come_back() -> None:
+def test_long_wait_is_unavailable() -> None:
     budget = PixelBudget(100, wait_seconds=0.05)
     with budget.reserve(60), pytest.raises(UnavailableError) as caught, budget.reserve(60):
         pytest.fail("reserved more than there is")
@@ -149,7 +149,7 @@ def test_what_waits_too_long_is_told_to_come_back() -> None:
         pass
 
 
-def test_one_that_gives_up_makes_way_for_those_behind_it() -> None:
+def test_picture_that_gives_up_makes_way() -> None:
     budget = PixelBudget(100, wait_seconds=1.2)
     first = Holder(budget, 60)
     assert first.holds.wait(5)
@@ -173,7 +173,7 @@ def test_pixels_are_released_after_an_error() -> None:
         pass
 
 
-def test_pixels_are_released_after_a_file_that_cannot_be_decoded() -> None:
+def test_pixels_are_released_after_undecodable_file() -> None:
     data = encode(draw_picture(), "PNG")
     budget = PixelBudget(160 * 120, wait_seconds=0.05)
     for _ in range(3):
@@ -204,12 +204,12 @@ def least_budget(data: bytes) -> int:
         pytest.param("PNG", {}, 1600 * 1200, id="png-whole"),
     ],
 )
-def test_a_picture_counts_with_what_is_held_to_decode_it(format: str, options: dict[str, bool], pixels: int) -> None:
+def test_picture_counts_with_what_decoding_holds(format: str, options: dict[str, bool], pixels: int) -> None:
     data = encode(draw_picture().resize((1600, 1200)), format, **options)
     assert least_budget(data) == pixels
 
 
-def test_one_that_waits_in_vain_is_no_fault_of_the_image() -> None:
+def test_long_wait_does_not_blame_the_image() -> None:
     budget = PixelBudget(160 * 120, wait_seconds=0.05)
     with budget.reserve(1), pytest.raises(UnavailableError):
         decode(encode(draw_picture(), "PNG"), InputRule(32, 32), 100_000_000, budget)

@@ -89,21 +89,21 @@ def transparent_png(depth: int, colour: int, rows: bytes, value: tuple[int, ...]
     return data[:33] + png_chunk(b"tRNS", struct.pack(f">{len(value)}H", *value)) + data[33:]
 
 
-def test_16_bit_grey_png_with_a_transparent_value_shows_white() -> None:
+def test_transparent_16_bit_grey_png_shows_white() -> None:
     deep = GREY.astype(np.uint16) * 257
     data = transparent_png(16, 0, png_rows(deep), (int(deep[60, 80]),))
     expected = np.where(np.equal(GREY, GREY[60, 80]), 255, GREY)
     assert distance(seen(data), Image.fromarray(expected)) == 0
 
 
-def test_16_bit_colour_png_with_a_transparent_value_shows_white() -> None:
+def test_transparent_16_bit_colour_png_shows_white() -> None:
     deep = RGB.astype(np.uint16) * 257
     data = transparent_png(16, 2, png_rows(deep), tuple(int(value) for value in deep[60, 80]))
     expected = np.where(np.equal(RGB, RGB[60, 80]).all(-1, keepdims=True), 255, RGB).astype(np.uint8)
     assert distance(seen(data), Image.fromarray(expected)) == 0
 
 
-def test_2_bit_grey_png_with_a_transparent_value_shows_white() -> None:
+def test_transparent_2_bit_grey_png_shows_white() -> None:
     values = GREY >> 6
     packed = values[:, 0::4] << 6 | values[:, 1::4] << 4 | values[:, 2::4] << 2 | values[:, 3::4]
     data = transparent_png(2, 0, png_rows(packed), (int(values[60, 80]),))
@@ -111,7 +111,7 @@ def test_2_bit_grey_png_with_a_transparent_value_shows_white() -> None:
     assert distance(seen(data), Image.fromarray(expected)) == 0
 
 
-def test_gif_frame_smaller_than_its_screen_lies_on_white() -> None:
+def test_small_gif_frame_lies_on_white() -> None:
     frame = PICTURE.quantize(64).crop((20, 10, 140, 110))
     data = bytearray(encode(frame, "GIF"))
     at = data.index(b"," + struct.pack("<4H", 0, 0, 120, 100))
@@ -136,7 +136,7 @@ BAD_CHUNKS = {
 
 @pytest.mark.parametrize("name", BAD_CHUNKS)
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_bad_ancillary_png_chunk_does_not_hide_the_picture(name: str, place: str) -> None:
+def test_bad_png_chunk_does_not_hide_the_picture(name: str, place: str) -> None:
     at = 33 if place == "before" else len(PNG) - 12
     assert distance(seen(PNG[:at] + BAD_CHUNKS[name] + PNG[at:]), PICTURE) == 0
 

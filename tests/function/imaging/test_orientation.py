@@ -66,12 +66,12 @@ def test_heic_that_promises_boxes_ignores_exif() -> None:
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("format", ["AVIF", "HEIF"])
-def test_header_reads_turns_and_mirrors_off_boxes(format: str, orientation: int) -> None:
+def test_header_reads_turns_and_mirrors_from_boxes(format: str, orientation: int) -> None:
     assert read_header(oriented(PICTURE, format, orientation)).orientation == orientation
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_facts_of_a_heic_with_an_aperture_are_its_sides(orientation: int) -> None:
+def test_heic_with_aperture_has_its_sides(orientation: int) -> None:
     data = oriented(draw_picture(161, 121), "HEIF", orientation)
     assert b"clap" in data  # which brings odd sides back, as coded they are even
     decoded = decode(data, InputRule(121, 161), 250_000_000, PixelBudget(50_000_000))

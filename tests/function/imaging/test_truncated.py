@@ -77,13 +77,13 @@ def test_nine_tenths_of_the_rows_are_the_limit() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_jpeg_closed_after_half_of_its_rows_is_undecodable(way: str) -> None:
+def test_jpeg_closed_after_half_is_undecodable(way: str) -> None:
     data = file(way)
     start = data.index(b"\xff\xda")
     assert refused(data[: (start + len(data)) // 2].rstrip(b"\xff") + b"\xff\xd9") == "UNDECODABLE_IMAGE"
 
 
-def test_jpeg_closed_after_most_of_its_rows_is_truncated() -> None:
+def test_jpeg_closed_after_most_rows_is_truncated() -> None:
     data = encode(noisy(), "JPEG", quality=90)
     cut = seen(data[: int(len(data) * 0.95)].rstrip(b"\xff") + b"\xff\xd9")
     assert cut.facts.truncated
@@ -103,7 +103,7 @@ def test_missing_rows_are_grey() -> None:
 
 
 @pytest.mark.parametrize("missing", [1, 2, 30])
-def test_progressive_jpeg_without_its_last_bytes_is_shown(missing: int) -> None:
+def test_progressive_jpeg_without_last_bytes_is_shown(missing: int) -> None:
     data = encode(PICTURE, "JPEG", quality=90, progressive=True)
     cut = seen(data[:-missing])
     assert cut.facts.truncated
@@ -111,7 +111,7 @@ def test_progressive_jpeg_without_its_last_bytes_is_shown(missing: int) -> None:
 
 
 @pytest.mark.parametrize("scans", range(1, 6))
-def test_progressive_jpeg_without_its_finer_scans_is_undecodable(scans: int) -> None:
+def test_progressive_jpeg_too_coarse_is_undecodable(scans: int) -> None:
     data = encode(PICTURE, "JPEG", quality=90, progressive=True)
     at = 0
     for _ in range(scans + 1):
@@ -119,6 +119,6 @@ def test_progressive_jpeg_without_its_finer_scans_is_undecodable(scans: int) -> 
     assert refused(data[: at - 2]) == "UNDECODABLE_IMAGE"
 
 
-def test_jpeg_of_several_scans_without_the_last_is_undecodable() -> None:
+def test_jpeg_without_its_last_scan_is_undecodable() -> None:
     data = multi_scan_jpeg(320, 240)
     assert refused(data[: data.rindex(b"\xff\xda")]) == "UNDECODABLE_IMAGE"

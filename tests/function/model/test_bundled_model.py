@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.bundled_model
 
 
-def test_it_names_the_flowers_of_the_data_set(client: FlaskClient, photos: list[Path]) -> None:
+def test_bundled_model_names_the_data_set(client: FlaskClient, photos: list[Path]) -> None:
     classes = json.loads((photos[0].parents[2] / "classes.json").read_text(encoding="utf-8"))
     answers = {photo: client.post("/?top=1", data=photo.read_bytes()).get_json() for photo in photos}
     right = [answer["predictions"][0]["label"] == classes[photo.parent.name] for photo, answer in answers.items()]
@@ -21,11 +21,11 @@ def test_it_names_the_flowers_of_the_data_set(client: FlaskClient, photos: list[
     assert sum(identified) >= 96
 
 
-def test_the_committed_reports_are_of_this_very_file(client: FlaskClient) -> None:
+def test_committed_reports_are_of_the_served_file(client: FlaskClient) -> None:
     report = json.loads((ROOT / "export" / "reports" / "evaluation.json").read_text(encoding="utf-8"))
     assert client.get("/health").get_json()["model"] == report["model"]
 
 
-def test_the_model_card_quotes_the_file_that_is_served(client: FlaskClient) -> None:
+def test_model_card_quotes_the_served_file(client: FlaskClient) -> None:
     card = (ROOT / "export" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert client.get("/health").get_json()["model"]["sha256"] in card

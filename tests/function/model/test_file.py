@@ -36,12 +36,12 @@ def upload(bucket: storage.Bucket, data: bytes, sha256: str | None = "right", na
 
 
 @pytest.mark.parametrize("text", ["gs://", "gs://bucket", "gs://bucket/", "gs://No_Bucket!/m.onnx", "gs:///m.onnx"])
-def test_an_address_that_is_none_stops_the_start(text: str) -> None:
+def test_invalid_address_fails_startup(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^MODEL_PATH=.*gs://bucket/name"):
         Settings.from_environment({"MODEL_PATH": text})
 
 
-def test_the_object_is_served_as_the_file_is(bucket: storage.Bucket) -> None:
+def test_object_is_served_as_a_file_is(bucket: storage.Bucket) -> None:
     data = tiny_model()
     address = upload(bucket, data)
     settings = Settings.from_environment({"MODEL_PATH": address.uri})
@@ -53,23 +53,23 @@ def test_the_object_is_served_as_the_file_is(bucket: storage.Bucket) -> None:
     }
 
 
-def test_a_missing_object_is_named(bucket: storage.Bucket) -> None:
+def test_missing_object_is_named(bucket: storage.Bucket) -> None:
     with pytest.raises(ModelError, match=f"gs://{bucket.name}/no.onnx: there is no such object"):
         Model.load(ObjectAddress(bucket.name, "no.onnx"))
 
 
 @pytest.mark.parametrize(("sha256", "message"), [("0" * 64, "not 0000"), (None, "no sha256.*python -m export convert")])
-def test_an_object_without_its_digest_is_refused(bucket: storage.Bucket, sha256: str | None, message: str) -> None:
+def test_object_without_its_digest_is_refused(bucket: storage.Bucket, sha256: str | None, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Model.load(upload(bucket, tiny_model(), sha256))
 
 
-def test_an_object_that_is_no_model_is_refused_by_name(bucket: storage.Bucket) -> None:
+def test_object_that_is_no_model_is_named(bucket: storage.Bucket) -> None:
     with pytest.raises(ModelError, match=f"cannot load the model gs://{bucket.name}/{NAME}"):
         Model.load(upload(bucket, b"This is no model.\n"))
 
 
-def test_storage_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_storage_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("flowers.cloud.storage._RETRY", None)
     with pytest.raises(ModelError, match=r"gs://garden/m\.onnx: Cloud Storage is unavailable"):
@@ -113,7 +113,7 @@ def test_model_in_bucket_shows_its_version(bucket: storage.Bucket, jpeg: bytes) 
 
 
 @pytest.mark.parametrize("fault", ["missing", "damaged"])
-def test_a_server_does_not_start_without_its_model(bucket: storage.Bucket, fault: str) -> None:
+def test_invalid_model_fails_startup(bucket: storage.Bucket, fault: str) -> None:
     if fault == "damaged":
         upload(bucket, tiny_model(), sha256="0" * 64)
     with started(f"gs://{bucket.name}/{NAME}", free_port()) as server:
@@ -122,7 +122,7 @@ def test_a_server_does_not_start_without_its_model(bucket: storage.Bucket, fault
     assert f"cannot load the model gs://{bucket.name}/{NAME}" in output
 
 
-def test_the_bundled_model_needs_no_storage(storage_server: EmulatedStorage) -> None:
+def test_bundled_model_needs_no_storage(storage_server: EmulatedStorage) -> None:
     script = (
         "import sys; from flowers.classifier import Classifier; from flowers.settings import Settings; "
         "Classifier(Settings()); assert 'google.cloud.storage' not in sys.modules"

@@ -125,7 +125,7 @@ def test_heatmap_without_evidence_is_empty(value: float) -> None:
 
 
 @pytest.mark.bundled_model
-def test_nobody_gets_heat_maps_who_did_not_ask(client: FlaskClient, jpeg: bytes) -> None:
+def test_heatmap_not_requested_is_absent(client: FlaskClient, jpeg: bytes) -> None:
     plain, refused, asked = (post(client, jpeg, query=query) for query in ("", "heatmap=0", "heatmap=1"))
     assert set(plain.document) == set(refused.document) == set(asked.document)
     keys = {"label", "scientific_name", "name", "confidence", "family"}
@@ -136,7 +136,7 @@ def test_nobody_gets_heat_maps_who_did_not_ask(client: FlaskClient, jpeg: bytes)
     assert asked.document["predictions"] == plain.document["predictions"]
 
 
-def test_every_image_of_a_form_gets_its_own(tiny: FlaskClient) -> None:
+def test_each_image_of_a_form_gets_its_heatmap(tiny: FlaskClient) -> None:
     pictures = [sample("PNG", Image.new("RGB", size, "red")) for size in ((60, 80), (120, 160))]
     reply = post(tiny, *multipart(*map(part, pictures)), query="heatmap=1&top=1")
     areas = [result["predictions"][0]["heatmap"]["area"]["right"] for result in reply.document["results"]]
@@ -173,7 +173,7 @@ def test_archive_keeps_result_without_heatmaps(bucket: storage.Bucket, jpeg: byt
 
 
 @pytest.mark.parametrize("value", ["abc", "", "2", "true", "-1", "01"])
-def test_any_other_value_is_refused(client: FlaskClient, jpeg: bytes, value: str) -> None:
+def test_heatmap_other_than_0_or_1_is_refused(client: FlaskClient, jpeg: bytes, value: str) -> None:
     reply = post(client, jpeg, query=f"heatmap={value}")
     assert (reply.status, reply.reason) == (400, "INVALID_PARAMETER")
     assert reply.document["error"]["message"] == f"heatmap={value!r} is invalid. Use 1 or 0."

@@ -40,13 +40,13 @@ def test_probabilities_sum_to_one_and_keep_the_order(temperature: float) -> None
     assert (shares.argmax(axis=1) == logits.argmax(axis=1)).all()
 
 
-def test_a_higher_temperature_makes_less_sure() -> None:
+def test_higher_temperature_lowers_confidence() -> None:
     best = [probabilities(ONE_TWO_FOUR, temperature).max() for temperature in (0.5, 1.0, 2.0, 1e6)]
     assert best == sorted(best, reverse=True)
     assert best[-1] == pytest.approx(1 / 3, abs=1e-5)
 
 
-def test_the_best_come_first_with_their_labels() -> None:
+def test_best_candidates_come_first() -> None:
     best = top_candidates(ONE_TWO_FOUR[[1, 2, 0]], ("daisy", "rose", "lily"), 1.0, 2)
     assert [candidate.label for candidate in best] == ["rose", "daisy"]
     assert [candidate.confidence for candidate in best] == pytest.approx([4 / 7, 2 / 7])
@@ -57,7 +57,7 @@ def test_confidence_is_among_all_classes() -> None:
     assert best.confidence == pytest.approx(4 / 7)
 
 
-def test_equals_keep_the_order_of_the_labels() -> None:
+def test_equal_candidates_keep_label_order() -> None:
     labels = tuple(f"flower {number}" for number in range(102))
     logits = np.zeros(102, np.float32)
     logits[[7, 90]] = 1
@@ -67,7 +67,7 @@ def test_equals_keep_the_order_of_the_labels() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_as_many_come_as_were_asked_for(count: int) -> None:
+def test_count_sets_the_number_of_candidates(count: int) -> None:
     best = top_candidates(ONE_TWO_FOUR, ("a", "b", "c"), 1.0, count)
     assert [candidate.label for candidate in best] == ["c", "b", "a"][:count]
 

@@ -46,7 +46,7 @@ def noise(bundled: Model) -> Pixels:
     return np.random.default_rng(5).integers(0, 256, (8, rule.height, rule.width, 3), np.uint8)
 
 
-def test_a_model_from_elsewhere_says_what_it_is(tmp_path: Path) -> None:
+def test_custom_model_has_its_metadata(tmp_path: Path) -> None:
     data = tiny_model()
     card = load(tmp_path, data).card
     assert (card.name, card.version, card.training_data) == ("tiny", "1.2.3", "none")
@@ -57,7 +57,7 @@ def test_a_model_from_elsewhere_says_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 6), ("H", "W"), ("", "")], ids=["fixed-size", "any-size", "unnamed-size"])
-def test_a_model_from_elsewhere_answers(tmp_path: Path, size: tuple[int | str, ...]) -> None:
+def test_custom_model_answers(tmp_path: Path, size: tuple[int | str, ...]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (2, 8, 6, 3), np.uint8)
     logits, maps = load(tmp_path, tiny_model(size=size)).run(pixels)
     assert logits == pytest.approx(pixels.mean(axis=(1, 2)), rel=1e-5)
@@ -71,13 +71,13 @@ def test_model_without_maps_answers(tmp_path: Path) -> None:
     assert maps is None
 
 
-def test_a_stretched_image_needs_no_fraction(tmp_path: Path) -> None:
+def test_stretched_image_needs_no_fraction(tmp_path: Path) -> None:
     rule = load(tmp_path, tiny_model(with_metadata(resize='{"mode": "stretch"}'))).card.input_rule
     assert rule == InputRule(8, 6, "stretch", 1.0)
 
 
 @pytest.mark.parametrize("name", ["missing.onnx", "."])
-def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_unreadable_file_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelError, match=str(tmp_path)):
         Model.load(tmp_path / name)
 
@@ -91,13 +91,13 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, name: str
         pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(100), id="keras-weights"),
     ],
 )
-def test_what_is_no_onnx_model_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
+def test_file_that_is_no_onnx_model_is_named(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match=r"cannot load the model .*model\.onnx"):
         load(tmp_path, data)
 
 
 @pytest.mark.parametrize("key", METADATA)
-def test_metadata_that_is_missing_is_named(tmp_path: Path, key: str) -> None:
+def test_missing_metadata_is_named(tmp_path: Path, key: str) -> None:
     rest = {name: value for name, value in METADATA.items() if name != key}
     with pytest.raises(ModelError, match=key):
         load(tmp_path, tiny_model(rest))
@@ -164,7 +164,7 @@ def test_graph_outside_contract_is_refused(tmp_path: Path, data: bytes, message:
 
 
 @pytest.mark.bundled_model
-def test_the_bundled_model_is_by_the_contract(bundled: Model) -> None:
+def test_bundled_model_keeps_the_contract(bundled: Model) -> None:
     card = bundled.card
     assert len(card.labels) == len(set(card.labels))
     assert (card.input_rule.height, card.input_rule.width) == (224, 224)

@@ -31,7 +31,7 @@ from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("format", KINDS)
-def test_a_photo_is_kept_with_its_result_beside_it(bucket: storage.Bucket, format: str) -> None:
+def test_photo_is_kept_with_its_result_beside_it(bucket: storage.Bucket, format: str) -> None:
     data = encode(draw_flower(), format)
     answer = post(client_of_storage(archive_bucket=bucket.name), data).document
     until(lambda: kept(bucket) == with_results(answer))
@@ -63,7 +63,7 @@ def test_archive_keeps_valid_photos_of_all_forms(bucket: storage.Bucket, jpeg: b
     assert len(json.loads(result)["predictions"]) == 5  # whatever the caller's `top`
 
 
-def test_the_result_has_the_suffix_that_is_set(bucket: storage.Bucket, jpeg: bytes) -> None:
+def test_result_has_the_suffix_that_is_set(bucket: storage.Bucket, jpeg: bytes) -> None:
     answer = post(client_of_storage(archive_bucket=bucket.name, result_suffix=".species.json"), jpeg).document
     until(lambda: kept(bucket) == {path_of(answer), f"{path_of(answer)}.species.json"})
 
@@ -122,7 +122,7 @@ assert client.post("/", data=sys.stdin.buffer.read()).status_code == 200
 
 
 @pytest.mark.parametrize(("switched_on", "storage_was"), [(True, "used"), (False, "not even imported")])
-def test_the_archive_is_off_unless_its_bucket_is_named(
+def test_archive_is_off_unless_its_bucket_is_named(
     bucket: storage.Bucket, jpeg: bytes, switched_on: bool, storage_was: str
 ) -> None:
     environment = {**os.environ, "ARCHIVE_BUCKET": bucket.name if switched_on else ""}
@@ -132,7 +132,7 @@ def test_the_archive_is_off_unless_its_bucket_is_named(
     assert len(kept(bucket)) == (2 if switched_on else 0)
 
 
-def test_fused_photos_are_archived_each_with_the_result(bucket: storage.Bucket) -> None:
+def test_fused_photos_are_archived_with_the_result(bucket: storage.Bucket) -> None:
     photos = [new_photo(), new_photo()]
     client = client_of_storage(archive_bucket=bucket.name)
     answer = post(client, *multipart(*(part(photo) for photo in photos)), query="fuse=1").document

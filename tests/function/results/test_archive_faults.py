@@ -30,7 +30,7 @@ from tests.support.http_warnings import fields_of, wait_for
 from tests.support.server_process import ServerProcess, clean_environment, framework, free_port
 
 
-def test_no_answer_waits_for_an_archive_that_is_slow(bucket: storage.Bucket) -> None:
+def test_slow_archive_delays_no_answer(bucket: storage.Bucket) -> None:
     with held_storage() as held:
         client = client_of_storage(lambda: held, archive_bucket=bucket.name)
         answers = [post(client, new_photo()) for _ in range(5)]
@@ -135,7 +135,7 @@ class LostAnswerStorage(Storage):
         return generation
 
 
-def test_photo_whose_own_retry_meets_412_keeps_its_result(bucket: storage.Bucket) -> None:
+def test_photo_with_412_on_retry_keeps_its_result(bucket: storage.Bucket) -> None:
     client = client_of_storage(LostAnswerStorage, archive_bucket=bucket.name)
     wanted = with_results(post(client, new_photo()).document)
     until(lambda: kept(bucket) == wanted)

@@ -55,7 +55,7 @@ def settled(pubsub: FailingPubSub, count: int) -> list[dict[str, Any]]:
     return [message.document for message in pubsub.published(TOPIC)]
 
 
-def test_an_answer_is_published_as_it_was_given(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
+def test_answer_is_published_unchanged(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
     answer = post(client, jpeg).document
     assert settled(failing, 1) == [answer]
     (message,) = failing.published(TOPIC)
@@ -63,7 +63,7 @@ def test_an_answer_is_published_as_it_was_given(client: FlaskClient, failing: Fa
     assert message.attributes == {"result-schema": "flowers.result/v1", "model-version": answer["model"]["version"]}
 
 
-def test_heat_maps_are_left_out(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
+def test_heat_maps_are_not_published(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
     answer = post(client, jpeg, query="heatmap=1").document
     for prediction in answer["predictions"]:
         del prediction["heatmap"]
@@ -81,7 +81,7 @@ def test_each_image_of_request_is_published(client: FlaskClient, failing: Failin
     assert failing.published(TOPIC)[3].attributes["result-schema"] == "flowers.error/v1"
 
 
-def test_what_is_about_no_image_is_not_published(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
+def test_error_without_image_is_not_published(client: FlaskClient, failing: FailingPubSub, jpeg: bytes) -> None:
     for path, body in (("/?top=0", jpeg), ("/nothing", jpeg)):
         assert client.post(path, data=body).status_code in (400, 404)
     assert client.put("/", data=jpeg).status_code == 405
@@ -92,7 +92,7 @@ def test_what_is_about_no_image_is_not_published(client: FlaskClient, failing: F
     assert settled(failing, 1) == [last]
 
 
-def test_a_fault_of_the_surroundings_is_not_published(
+def test_unavailable_error_is_not_published(
     client: FlaskClient,
     classifier: Classifier,
     failing: FailingPubSub,
@@ -134,7 +134,7 @@ def test_failed_publish_leaves_answer_unchanged(
     assert settled(failing, 1) == [last]
 
 
-def test_no_answer_waits_for_a_topic_that_stands_still(client: FlaskClient, failing: FailingPubSub) -> None:
+def test_stalled_topic_delays_no_answer(client: FlaskClient, failing: FailingPubSub) -> None:
     failing.fail(Fault.STALLED, lasting=True)
     answers = [post(client, new_photo()) for _ in range(8)]
     failing.wait_until_stalled()

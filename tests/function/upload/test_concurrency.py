@@ -99,9 +99,7 @@ def test_interleaved_generations_end_with_newest(
     assert names(bucket) == sorted([*flowers, *(f"{name}.json" for name in flowers)])
 
 
-def test_a_burst_of_images_leaves_each_its_own_document(
-    server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket
-) -> None:
+def test_burst_of_images_gets_a_document_each(server: UploadServer, proxy: FaultProxy, bucket: storage.Bucket) -> None:
     proxy.delay(0.01)
     faulty = {"cut.jpg": photo(1)[:900], "text.jpg": b"no image at all"}
     files = {f"burst {number}.jpg": photo(number) for number in range(60)} | faulty

@@ -51,7 +51,7 @@ def test_kill_in_burst_leaves_one_result_each(
     assert names(bucket) == sorted([*files, *(f"{name}.json" for name in files)])
 
 
-def test_a_kill_in_each_step_of_an_upload_loses_nothing(
+def test_kill_in_any_step_loses_nothing(
     storage_server: EmulatedStorage, bucket: storage.Bucket, tmp_path: Path
 ) -> None:
     steps = [(call, fault) for call in Call for fault in (Fault.STALLED, Fault.STALLED_ANSWER)]

@@ -42,7 +42,7 @@ def background_event(data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize("shape", [binary_event, structured_event, background_event])
-def test_an_event_in_each_shape_is_followed(
+def test_event_of_each_form_is_handled(
     cloud: UploadCloud,
     bucket: storage.Bucket,
     jpeg: bytes,
@@ -93,7 +93,7 @@ def test_numbers_as_numbers_and_null_are_read(cloud: UploadCloud, bucket: storag
     ],
     ids=str,
 )
-def test_what_is_plainly_no_image_is_skipped_unread(cloud: UploadCloud, data: dict[str, Any]) -> None:
+def test_object_of_other_type_is_skipped_unread(cloud: UploadCloud, data: dict[str, Any]) -> None:
     with log_lines() as lines:
         assert post_data(cloud.instance, event_data(**data)) == 200
     line = the_line(lines)
@@ -101,7 +101,7 @@ def test_what_is_plainly_no_image_is_skipped_unread(cloud: UploadCloud, data: di
     assert cloud.watched.calls == []
 
 
-def test_a_skipped_object_is_left_alone(cloud: UploadCloud, jpeg: bytes) -> None:
+def test_skipped_object_is_left_alone(cloud: UploadCloud, jpeg: bytes) -> None:
     bucket = cloud.bucket
     put(bucket, "photo", jpeg, "text/plain")
     for blob in bucket.list_blobs():
@@ -152,7 +152,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def test_storage_out_of_reach_is_retried(impatient: None) -> None:
+def test_unavailable_storage_is_retried(impatient: None) -> None:
     instance, watched = upload_function(STORAGE_EMULATOR_HOST=f"http://127.0.0.1:{free_port()}")
     for data in (event_data("garden"), event_data("garden", size="0")):
         with log_lines() as lines:

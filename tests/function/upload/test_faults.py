@@ -118,9 +118,9 @@ def test_lasting_fault_fails_event_soon(outcomes: dict[str, Outcome], name: str)
 @pytest.mark.parametrize(
     "name", [name for name, (_, fault) in zip(IDS, CASES, strict=True) if fault not in NOT_RETRIED]
 )
-def test_a_passing_fault_takes_no_second_event(outcomes: dict[str, Outcome], name: str) -> None:
+def test_passing_fault_needs_no_second_event(outcomes: dict[str, Outcome], name: str) -> None:
     assert outcomes[f"{name}-once.jpg"].statuses == [200]
 
 
-def test_nothing_else_is_in_the_bucket(outcomes: dict[str, Outcome], garden: storage.Bucket) -> None:
+def test_bucket_has_nothing_else(outcomes: dict[str, Outcome], garden: storage.Bucket) -> None:
     assert names(garden) == sorted([*outcomes, *(f"{name}.json" for name in outcomes)])

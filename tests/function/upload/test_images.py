@@ -63,7 +63,7 @@ def test_upload_above_limit_is_refused_unread(bucket: storage.Bucket) -> None:
     assert "1,001" in result_of(bucket.get_blob("1001.jpg"))["error"]["message"]
 
 
-def test_a_file_of_terabytes_is_refused_unread(cloud: UploadCloud) -> None:
+def test_file_of_terabytes_is_refused_unread(cloud: UploadCloud) -> None:
     image = put(cloud.bucket, "film.jpg", b"")
     assert deliver(cloud.instance, image, size=str(5 * 2**40)) == 200
     assert cloud.watched.calls == ["look_up", "write"]
@@ -78,7 +78,7 @@ def test_upload_larger_than_event_is_read_to_limit(bucket: storage.Bucket) -> No
     assert (document["error"]["reason"], document["image"]["sha256"]) == ("IMAGE_TOO_LARGE", None)
 
 
-def test_a_gzip_encoded_image_is_the_image_inside(cloud: UploadCloud, client: FlaskClient, jpeg: bytes) -> None:
+def test_gzip_encoded_image_is_the_image_inside(cloud: UploadCloud, client: FlaskClient, jpeg: bytes) -> None:
     image = put(cloud.bucket, "rose.jpg", gzip.compress(jpeg), content_encoding="gzip")
     assert image.size != len(jpeg)
     assert event_of(cloud.instance, image) == "classified"
@@ -96,7 +96,7 @@ def test_a_gzip_encoded_image_is_the_image_inside(cloud: UploadCloud, client: Fl
     ],
     ids=["text", "bomb", "cut off", "not gzip at all", "empty"],
 )
-def test_a_faulty_gzip_encoded_file_is_refused(cloud: UploadCloud, data: bytes, reason: str) -> None:
+def test_invalid_gzip_object_is_refused(cloud: UploadCloud, data: bytes, reason: str) -> None:
     image = put(cloud.bucket, "rose.jpg", data, content_encoding="gzip")
     assert event_of(cloud.instance, image) == "refused"
     document = result_of(image)
@@ -146,7 +146,7 @@ NEIGHBOURS = ["roses/rose.jpg", "rose.jpg", "rose", "b.jpg", "roses/2026/rose.jp
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_the_name_the_result_is_beside_it(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
+def test_result_is_beside_an_image_of_any_name(versioned: UploadCloud, jpeg: bytes, name: str) -> None:
     bucket, instance, _, _ = versioned
     others = [other for other in NEIGHBOURS if other != NAMES[name]]
     for other in others:

@@ -32,7 +32,7 @@ from tests.support.uploads import (
 
 
 @pytest.mark.parametrize("suffix", [".json", ".flowers.json", "_result", "-species.txt", ".r"])
-def test_a_result_s_own_event_is_skipped(bucket: storage.Bucket, suffix: str) -> None:
+def test_result_s_own_event_is_skipped(bucket: storage.Bucket, suffix: str) -> None:
     instance, watched = upload_function(RESULT_SUFFIX=suffix)
     image = put(bucket, "rose.jpg", NEW)
     assert event_of(instance, image) == "classified"

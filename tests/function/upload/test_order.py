@@ -45,7 +45,7 @@ def test_image_deleted_after_read_keeps_result(cloud: UploadCloud) -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_newer_generation_wins_whenever_it_comes(cloud: UploadCloud, moment: str) -> None:
+def test_newer_generation_wins_in_any_order(cloud: UploadCloud, moment: str) -> None:
     bucket, instance, watched, other = cloud
     older, newer = put(bucket, "rose.jpg", OLD), list[storage.Blob]()
 
@@ -64,7 +64,7 @@ def test_a_newer_generation_wins_whenever_it_comes(cloud: UploadCloud, moment: s
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("first", ["old", "new"])
-def test_with_versioning_the_newer_generation_wins_too(versioned: UploadCloud, moment: str, first: str) -> None:
+def test_newer_generation_wins_with_versioning(versioned: UploadCloud, moment: str, first: str) -> None:
     bucket, instance, watched, other = versioned
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     outer, inner = (older, newer) if first == "old" else (newer, older)

@@ -30,7 +30,7 @@ from tests.support.uploads import (
 # The table.
 
 
-def test_no_result_found_then_it_is_written(cloud: UploadCloud) -> None:
+def test_missing_result_is_written(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     assert event_of(instance, image) == "classified"
@@ -39,7 +39,7 @@ def test_no_result_found_then_it_is_written(cloud: UploadCloud) -> None:
     assert picture_of(image) == "new"
 
 
-def test_an_image_takes_three_requests_of_storage(cloud: UploadCloud, caplog: pytest.LogCaptureFixture) -> None:
+def test_image_takes_three_storage_requests(cloud: UploadCloud, caplog: pytest.LogCaptureFixture) -> None:
     """Test the requests that infra/SCALE.md counts: two that read (class B) and one that writes (class A)."""
     bucket, instance, _, _ = cloud
     images = [put(bucket, name, NEW) for name in ("rose.jpg", "lily.jpg")]
@@ -50,7 +50,7 @@ def test_an_image_takes_three_requests_of_storage(cloud: UploadCloud, caplog: py
     assert [line.split('"')[1].split()[0] for line in sent if '"' in line] == ["GET", "GET", "POST"] * 2
 
 
-def test_a_result_of_an_older_generation_is_replaced(cloud: UploadCloud) -> None:
+def test_result_of_an_older_generation_is_replaced(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     deliver(instance, put(bucket, "rose.jpg", OLD))
     replaced = bucket.get_blob("rose.jpg.json").generation
@@ -62,7 +62,7 @@ def test_a_result_of_an_older_generation_is_replaced(cloud: UploadCloud) -> None
     assert picture_of(image) == "new"
 
 
-def test_a_result_by_another_model_version_is_replaced(cloud: UploadCloud, tmp_path: Path) -> None:
+def test_result_by_another_model_version_is_replaced(cloud: UploadCloud, tmp_path: Path) -> None:
     bucket, instance, _, _ = cloud
     other_model = with_tiny_model(tmp_path)
     image = put(bucket, "rose.jpg", NEW)
@@ -87,7 +87,7 @@ def test_result_of_same_generation_and_model_stays(cloud: UploadCloud, data: byt
     assert result_blob(image).generation == before
 
 
-def test_the_result_of_a_newer_generation_stays(cloud: UploadCloud) -> None:
+def test_result_of_a_newer_generation_stays(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     older, newer = put(bucket, "rose.jpg", OLD), put(bucket, "rose.jpg", NEW)
     deliver(instance, newer)
@@ -111,7 +111,7 @@ def test_foreign_object_in_place_is_kept(cloud: UploadCloud) -> None:
 
 
 @pytest.mark.parametrize("generation", [None, "", "rose", "-1", "1.5", "²", "0x10", " 7", "9" * 5000])
-def test_a_result_with_a_damaged_mark_is_replaced(versioned: UploadCloud, generation: str | None) -> None:
+def test_result_with_a_damaged_mark_is_replaced(versioned: UploadCloud, generation: str | None) -> None:
     bucket, instance, _, _ = versioned
     image = put(bucket, "rose.jpg", NEW)
     mark = {"result-schema": "flowers.result/v1", "model-version": "1.0.0"}
@@ -128,7 +128,7 @@ def test_a_result_with_a_damaged_mark_is_replaced(versioned: UploadCloud, genera
 # A write that meets a 412: something happened to the result between the look-up and the write.
 
 
-def test_its_own_success_that_a_retry_meets_is_done(cloud: UploadCloud) -> None:
+def test_retry_that_meets_its_own_success_is_done(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
     watched.hooks["before write"] = lambda *given, **named: Storage.write(watched, *given, **named)
@@ -204,7 +204,7 @@ def test_foreign_object_arriving_meanwhile_is_kept(cloud: UploadCloud) -> None:
     assert bucket.blob("rose.jpg.json").download_as_bytes() == b"mine"
 
 
-def test_a_result_that_keeps_changing_is_left_for_later(cloud: UploadCloud) -> None:
+def test_result_that_keeps_changing_is_retried(cloud: UploadCloud) -> None:
     bucket, instance, watched, _ = cloud
     image = put(bucket, "rose.jpg", NEW)
 

@@ -59,7 +59,7 @@ def stored(image: storage.Blob) -> Message:
 
 
 @pytest.mark.parametrize("data", [NEW, b"no image"], ids=["result", "error"])
-def test_what_was_written_is_published_afterwards(garden: Garden, data: bytes) -> None:
+def test_written_result_is_published(garden: Garden, data: bytes) -> None:
     image = put(garden.bucket, "rose.jpg", data)
     there: list[Message] = []
     garden.pubsub.on_publish = lambda _: there.append(stored(image))
@@ -69,7 +69,7 @@ def test_what_was_written_is_published_afterwards(garden: Garden, data: bytes) -
     assert garden.published[0].document == result_of(image)
 
 
-def test_it_reaches_google_s_emulator(
+def test_message_reaches_the_emulator(
     emulator: Emulator, bucket: storage.Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator.create(TOPIC)
@@ -100,7 +100,7 @@ def test_failed_publish_retries_event(garden: Garden, fault: Fault) -> None:
     assert garden.published == [stored(image)]
 
 
-def test_a_missing_topic_is_told_in_the_log(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_topic_is_logged(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> None:
     instance, _ = upload_function(RESULT_TOPIC=f"{TOPIC}-missing")
     image = put(garden.bucket, "rose.jpg", NEW)
     with log_lines() as lines:
@@ -125,14 +125,14 @@ def test_unreachable_pubsub_retries_event(garden: Garden, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("fault", [Fault.TOO_MANY, Fault.UNAVAILABLE, Fault.RESET, Fault.STALLED])
-def test_a_passing_fault_takes_no_second_event(garden: Garden, fault: Fault) -> None:
+def test_passing_fault_needs_no_second_event(garden: Garden, fault: Fault) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     garden.pubsub.fail(fault)
     assert event_of(garden.instance, image) == "classified"
     assert garden.published == [stored(image)]
 
 
-def test_each_repeated_event_publishes_the_same_again(garden: Garden) -> None:
+def test_repeated_event_publishes_the_same(garden: Garden) -> None:
     image = put(garden.bucket, "rose.jpg", NEW)
     for event in ("classified", "repeated", "repeated"):
         assert event_of(garden.instance, image) == event
@@ -159,7 +159,7 @@ def test_result_of_older_model_is_republished(garden: Garden, tmp_path: Path) ->
     assert garden.published[0].document["model"]["name"] == "flowers-efficientnet-lite0"
 
 
-def test_an_older_generation_s_event_publishes_nothing(garden: Garden) -> None:
+def test_event_of_older_generation_publishes_nothing(garden: Garden) -> None:
     old = put(garden.bucket, "rose.jpg", OLD)
     image = put(garden.bucket, "rose.jpg", NEW)
     assert event_of(garden.instance, image) == "classified"
@@ -215,7 +215,7 @@ def test_skipped_objects_publish_nothing(garden: Garden) -> None:
     assert garden.published == [] and garden.pubsub.calls == 0
 
 
-def test_without_a_topic_nothing_is_read_or_published(garden: Garden) -> None:
+def test_upload_without_topic_publishes_nothing(garden: Garden) -> None:
     instance, watched = upload_function()
     assert sys.modules["main"]._upload_function.writer.cloud.open_topic is None
     image = put(garden.bucket, "rose.jpg", NEW)
