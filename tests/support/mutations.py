@@ -9,6 +9,7 @@ import json
 import random
 import sys
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from PIL import Image
 from flowers.errors import FlowersError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import decode
+from flowers.imaging.formats import sniff
 from flowers.imaging.memory import PixelBudget
 from flowers.process import return_large_blocks
 from tests.support.drawn_flower import encode
@@ -109,7 +111,19 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         else:
             change, skip = chance.randbytes(chance.randrange(1, 9)), chance.randrange(9)
         data = data[:at] + change + data[at + skip :] or b"\0"
-    return data
+    return data if chance.randrange(2) else with_checksums(data)
+
+
+def with_checksums(data: bytes) -> bytes:
+    """Return a PNG with the checksum that each chunk needs, so that its decoder reads on; any other file as it is."""
+    if sniff(data) != "PNG":
+        return data
+    mended, at = bytearray(data), 8
+    while at + 12 + (length := int.from_bytes(data[at : at + 4], "big")) <= len(data):
+        end = at + 8 + length
+        mended[end : end + 4] = zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(mended)
 
 
 def _status(name: str) -> int:
