@@ -112,12 +112,16 @@ def test_pixels_of_png_gamma_are_chromiums(canvas: Page, exponent: float) -> Non
     check(canvas, with_chunk(b"gAMA", round(100_000 / exponent).to_bytes(4, "big")))
 
 
-@pytest.mark.parametrize("points", [(12, 13), (9, 13), (1, 8), (1, 4), (5, 13)], ids=str)
+@pytest.mark.parametrize(
+    "points",
+    [(12, 13), (9, 13), (1, 8), (1, 4), (5, 13), (1, 1), (12, 1), (1, 6), (1, 11), (9, 14), (9, 15)],
+    ids=str,
+)
 def test_pixels_of_png_coding_points_are_chromiums(canvas: Page, points: tuple[int, int]) -> None:
     check(canvas, with_chunk(b"cICP", bytes([*points, 0, 1])))
 
 
-@pytest.mark.parametrize("points", [(12, 13), (1, 1), (1, 8), (2, 2), (9, 16), (9, 18)], ids=str)
+@pytest.mark.parametrize("points", [(12, 13), (1, 1), (9, 14), (1, 8), (2, 2), (9, 16), (9, 18)], ids=str)
 def test_pixels_of_avif_coding_points_are_chromiums(canvas: Page, points: tuple[int, int]) -> None:
     data = sample("AVIF")
     at = data.index(b"nclx") + 4

@@ -22,8 +22,9 @@ _PRIMARIES: dict[int, tuple[float, ...]] = {
     9: (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
     12: (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
 }
-_EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
-_PQ, _HLG = 16, 18
+_TELEVISION = (1, 6, 11, 14, 15)  # one curve for cameras; screens show it with the exponent of ITU-R BT.1886
+_EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0} | dict.fromkeys(_TELEVISION, 2.4)
+_SRGB_CURVE, _PQ, _HLG = 13, 16, 18
 # In cd/m²: a diffuse white, and the brightest light of HDR content (ITU-R BT.2408).
 _WHITE, _PEAK = 203.0, 1000.0
 # A PNG's gamma within this share of 1/2.2 means sRGB; the PNG specification has viewers ignore such a difference.
@@ -42,6 +43,11 @@ class ColourSpace(NamedTuple):
     cicp: tuple[int, int] | None = None
     gamma: int = 0
     chromaticities: tuple[int, ...] = ()
+
+
+def as_shown(primaries: int, transfer: int) -> tuple[int, int]:
+    """Return the numbers by which browsers show AVIF and HEIC: television's curve as sRGB's, unlike in PNG."""
+    return primaries, _SRGB_CURVE if transfer in _TELEVISION else transfer
 
 
 def to_srgb(image: Image.Image, colours: ColourSpace) -> Image.Image:
@@ -88,7 +94,7 @@ def _transform(icc: bytes) -> "tuple[str, ImageCmsTransform] | None":
 
 
 def _by_numbers(image: Image.Image, colours: ColourSpace) -> Image.Image:
-    primaries, transfer = colours.cicp or (1, 13)
+    primaries, transfer = colours.cicp or (1, _SRGB_CURVE)
     points = _PRIMARIES.get(primaries, _SRGB)
     exponent = _EXPONENTS.get(transfer)
     if colours.gamma and not colours.cicp:

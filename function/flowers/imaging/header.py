@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..errors import ImageFacts, InputError
 from . import heif, jpeg, png, simple, tiff
-from .colours import ColourSpace
+from .colours import ColourSpace, as_shown
 from .formats import sniff, unsupported_kind, wrapper_advice
 
 _SIDEWAYS = (5, 6, 7, 8)
@@ -140,7 +140,7 @@ def _heif(name: str) -> Callable[[bytes], Header]:
             # Apple's viewers follow EXIF in a HEIC that neither turns itself nor promises to (MIAF, section 7.3.6.7).
             follows_exif = name == "HEIF" and b"miaf" not in found.brands
             orientation, turned = (tiff.orientation_of(found.exif) if follows_exif else 1), False
-        colours = ColourSpace(found.icc, found.nclx)
+        colours = ColourSpace(found.icc, found.nclx and as_shown(*found.nclx))
         return Header(name, found.width, found.height, orientation, found.held, turned=turned, colours=colours)
 
     return read

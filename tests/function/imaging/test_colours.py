@@ -118,6 +118,18 @@ def test_png_coding_points_win_over_a_profile() -> None:
     assert difference(seen(data), shown(PIXELS, DISPLAY_P3, 2.2)) <= 3
 
 
+@pytest.mark.parametrize("transfer", [1, 6, 11, 14, 15])
+def test_png_with_television_curve_is_darkened(transfer: int) -> None:
+    assert difference(seen(with_chunks((b"cICP", bytes([1, transfer, 0, 1])))), shown(PIXELS, SRGB, 2.4)) <= 1
+
+
+def test_avif_with_television_curve_is_left_alone() -> None:
+    data = sample("AVIF")
+    at = data.index(b"nclx") + 4
+    television = data[:at] + bytes([0, 1, 0, 1]) + data[at + 4 :]
+    assert difference(seen(television), seen(data)) == 0
+
+
 # What Chromium 156 shows of grey signals 0, 32, 64 … 224 and 255; see tests/browser for the comparison with a live one.
 HDR = {16: (0, 5, 30, 70, 132, 213, 255, 255, 255), 18: (0, 14, 43, 71, 99, 135, 189, 228, 255)}
 
