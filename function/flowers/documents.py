@@ -67,7 +67,7 @@ class ImageDocument(TypedDict):
     """Describe an image as far as known: its source, format, and upright size in pixels.
 
     `sha256` is None if a stored object was not read, and `bytes` is None if it was not found.
-    `truncated` is present, and true, if a JPEG was classified although its last rows are missing.
+    `truncated` is present, and true, if a JPEG was classified although its last rows or scans are missing.
     """
 
     uri: str | None

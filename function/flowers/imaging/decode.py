@@ -11,10 +11,10 @@ from ..errors import ImageFacts, InputError, UnavailableError
 from .colours import to_srgb
 from .crop import Box, InputRule
 from .decoders import Size, is_of_machine, load
-from .header import Header, read_header, undecodable
-from .memory import PixelBudget
+from .header import Header, read_header
+from .memory import PixelBudget, check_memory
 from .pixels import simplify
-from .truncated import load_truncated, seems_cut_short
+from .truncated import is_complete, load_truncated
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,8 +67,13 @@ def _decode(data: bytes, header: Header, rule: InputRule, max_pixels: int, budge
             f"The image has {header.width} × {header.height} pixels. The limit is {max_pixels:,}. Scale it down.",
         )
     draft = _draft(header, rule)
-    with budget.reserve(_held(header, draft)):
-        image, truncated = _load(data, header, draft)
+    held = _held(header, draft)
+    with budget.reserve(held):
+        try:
+            image, truncated = _load(data, header, draft)
+        except InputError:
+            check_memory(held)
+            raise
         if header.format == "HEIF":  # whose clean aperture may crop the picture
             header = header.decoded_as(*image.size)
         small = _small(simplify(image, header), header, rule)
@@ -86,14 +91,8 @@ def _load(data: bytes, header: Header, draft: Size) -> tuple[Image.Image, bool]:
         found = load_truncated(data, header, draft) if error.reason == "UNDECODABLE_IMAGE" else None
         if found is None:
             raise
-        return found[0], True
-    if not seems_cut_short(image, header):
-        return image, False
-    found = load_truncated(data, header, draft)
-    if found is None:
-        raise undecodable(header.format)
-    image, share = found
-    return image, share < 1
+        return found, True
+    return image, not is_complete(image, data, header, draft)
 
 
 def _draft(header: Header, rule: InputRule) -> Size:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 
-_SOS, _APP1, _APP2, _APP14, _COM = 0xDA, 0xE1, 0xE2, 0xEE, 0xFE
+_EOI, _SOS, _APP1, _APP2, _APP14, _COM = 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0xFE
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}  # TEM and RSTn have no length
 _SKIPPED = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}  # tables, which libjpeg checks
 _METADATA = {*range(0xE0, 0xF0), _COM}
@@ -19,6 +19,7 @@ _OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.from
 _MAX_SCANS = 100
 # Files have some dozens of segments. Pillow reads each, and what lies between them, in Python.
 _MAX_SEGMENTS, _MAX_JUNK = 2000, 4096
+NO_BITS = 16
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
 
 
@@ -142,21 +143,48 @@ def without_metadata(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def end_of_scan(data: bytes, frame: Frame) -> int:
-    """Return where the data of the first scan end."""
-    start = frame.scan + 2 + int.from_bytes(data[frame.scan + 2 : frame.scan + 4], "big")
-    found = _MARKER.search(data, start)
-    return found.start() if found else len(data)
+class Scan(NamedTuple):
+    """The coefficients `first` to `last` of some components, except their last so many `bits`, and where data end."""
+
+    components: bytes
+    first: int
+    last: int
+    bits: int
+    end: int
 
 
-def is_finely_known(data: bytes, frame: Frame) -> bool:
-    """Return whether the complete scans of a truncated file give every coefficient to within one bit."""
-    known: dict[tuple[int, int], int] = {}
+def scans(data: bytes, frame: Frame) -> list[Scan]:
+    """Return the scans that libjpeg decodes before it shows a row. The last one may be incomplete."""
+    found = []
     markers = [match.start() for match in _MARKER.finditer(data, frame.scan)]
-    for start in markers[:-1]:  # a scan is complete when another marker follows
-        if data[start + 1] == _SOS:
-            body = data[start + 4 : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
+    for start, end in zip(markers, [*markers[1:], len(data)], strict=True):
+        if data[start + 1] == _EOI:
+            break
+        body = data[start + 4 : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
+        if data[start + 1] != _SOS or not body or len(body) != 4 + 2 * body[0]:
+            continue
+        if frame.process in _PROGRESSIVE:
             first, last, bits = body[-3], body[-2], body[-1] & 15
-            for component in body[1 : 1 + 2 * body[0] : 2]:
-                known.update({(component, index): bits for index in range(first, last + 1)})
-    return len(known) == 64 * frame.components and max(known.values()) <= 1
+        else:
+            first, last, bits = 0, 63, 0
+        found.append(Scan(body[1 : 1 + 2 * body[0] : 2], first, last, bits, end))
+        if not frame.whole:
+            break
+    return found
+
+
+def shows_all(frame: Frame, complete: list[Scan]) -> bool:
+    """Return whether scans give the mean of every block, which shows the whole picture, if blurred."""
+    means = {component for scan in complete if scan.first == 0 for component in scan.components}
+    return len(means) == frame.components
+
+
+def missing_bits(frame: Frame, complete: list[Scan]) -> int:
+    """Return how many of its last bits a coefficient lacks at most after these scans, `NO_BITS` if one has none."""
+    known = {
+        (component, index): scan.bits
+        for scan in complete
+        for component in scan.components
+        for index in range(scan.first, scan.last + 1)
+    }
+    return max(known.values()) if len(known) == 64 * frame.components else NO_BITS

@@ -5,9 +5,21 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from ..errors import InputError, UnavailableError
 
 WAIT_SECONDS = 10.0
+# What a pixel takes at most in any decoder.
+_PIXEL_BYTES = 16
+
+
+def check_memory(pixels: int) -> None:
+    """Raise `MemoryError` if the system has no memory to decode so many pixels.
+
+    libjpeg, libtiff and others report a lack of memory as they report a corrupt file. The memory is not touched.
+    """
+    np.empty(_PIXEL_BYTES * pixels, np.uint8)
 
 
 class Budget:

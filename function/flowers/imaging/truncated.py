@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from . import jpeg
 from .decoders import Size, is_of_machine, load_strictly
-from .header import Header
+from .header import Header, undecodable
 
 # The share of a picture's rows that has to be there.
 _MIN_SHARE = 0.9
@@ -18,36 +18,63 @@ _END = b"\xff\xd9"
 _NOISE = bytes(range(1, 255)) * 16
 
 
-def seems_cut_short(image: Image.Image, header: Header) -> bool:
-    """Return whether a JPEG with a proper end may lack rows: its last pixel is as libjpeg fills up what is missing."""
-    if header.frame is None or header.frame.whole:
-        return False
+def is_complete(image: Image.Image, data: bytes, header: Header, draft: Size) -> bool:
+    """Return whether nothing is missing in a picture that was decoded from a file with a proper end.
+
+    A JPEG may have been closed early. A cut in a scan that adds only the last bit of each coefficient is not noticed.
+    Raise `InputError` (UNDECODABLE_IMAGE) if too few rows are there.
+    """
+    frame = header.frame
+    if frame is None or not _seems_cut_short(image, data, frame):
+        return True
+    scans = jpeg.scans(data, frame)
+    if not jpeg.shows_all(frame, scans):
+        raise undecodable(header.format)
+    share = _share(image, data[: scans[-1].end], header, draft)
+    if share < _MIN_SHARE and not jpeg.shows_all(frame, scans[:-1]):
+        raise undecodable(header.format)
+    return share == 1 and jpeg.missing_bits(frame, scans) == 0
+
+
+def _seems_cut_short(image: Image.Image, data: bytes, frame: jpeg.Frame) -> bool:
+    """Return whether anything may be missing, without decoding again."""
+    if frame.whole:
+        scans = jpeg.scans(data, frame)
+        return jpeg.missing_bits(frame, scans) > 0 or jpeg.missing_bits(frame, scans[:-1]) > 1
+    # The last pixel of a single scan is then as libjpeg fills up what is missing.
     last = image.getpixel((image.width - 1, image.height - 1))
     return all(127 <= value <= 128 for value in (last if isinstance(last, tuple) else (last or 0,)))
 
 
-def load_truncated(data: bytes, header: Header, draft: Size) -> tuple[ImageFile.ImageFile, float] | None:
-    """Return a JPEG without its end, missing rows in one colour, and the share that is there; None if it is too small.
-
-    What follows the scan, as its end or another picture, is left out.
-    """
-    if header.frame is None:
+def load_truncated(data: bytes, header: Header, draft: Size) -> ImageFile.ImageFile | None:
+    """Return a JPEG without its end, missing rows in one colour; None if it is none, or too many rows are missing."""
+    frame = header.frame
+    scans = jpeg.scans(data, frame) if frame else []
+    if frame is None or not scans:
         return None
-    if not header.frame.whole:
-        data = data[: jpeg.end_of_scan(data, header.frame)]
-    data = data.rstrip(b"\xff")
+    data = data[: scans[-1].end]
     try:
-        image = load_strictly(data + _END, header, draft)
-        if header.frame.whole:
-            return (image, 1.0) if jpeg.is_finely_known(data, header.frame) else None
-        other = load_strictly(data + _NOISE + _END, header, draft)
+        image = load_strictly(data.rstrip(b"\xff") + _END, header, draft)
     except Exception as error:
         if is_of_machine(error):
             raise
         return None
+    if jpeg.missing_bits(frame, scans[:-1]) <= 1:
+        return image
+    nearly_all = jpeg.missing_bits(frame, scans) <= 1 and _share(image, data, header, draft) >= _MIN_SHARE
+    return image if nearly_all else None
+
+
+def _share(image: Image.Image, data: bytes, header: Header, draft: Size) -> float:
+    """Return the share of a picture's rows that the last scan has, whose data end with `data`."""
+    try:
+        other = load_strictly(data.rstrip(b"\xff") + _NOISE + _END, header, draft)
+    except Exception as error:
+        if is_of_machine(error):
+            raise
+        return 0.0
     block = _BLOCK_ROWS * image.height / header.height
-    share = _equal_share(np.asarray(image), np.asarray(other), block)
-    return (image, share) if share >= _MIN_SHARE else None
+    return _equal_share(np.asarray(image), np.asarray(other), block)
 
 
 def _equal_share(one: NDArray[Any], other: NDArray[Any], block: float) -> float:

@@ -1,7 +1,9 @@
 """Test that a failure of the machine counts as unavailable, never as an invalid image."""
 
 import errno
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
 from tests.support.drawn_flower import encode
 from tests.support.http_contract import post
+from tests.support.paths import MAIN
 from tests.support.pictures import draw_picture, sample
 
 FAILURES = [
@@ -84,3 +87,47 @@ def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     except InputError as error:
         assert error.reason == "UNDECODABLE_IMAGE"
     assert capfd.readouterr().err == ""
+
+
+SHORT_OF_MEMORY = """
+import gc, resource, sys
+from flowers.errors import FlowersError
+from flowers.imaging.crop import InputRule
+from flowers.imaging.decode import decode
+from flowers.imaging.memory import PixelBudget
+from flowers.process import return_large_blocks
+
+def reason(data):
+    try:
+        decode(data, InputRule(64, 64), 250_000_000, PixelBudget(50_000_000))
+    except FlowersError as error:
+        return error.reason
+    return "shown"
+
+return_large_blocks()
+data = open(sys.argv[1], "rb").read()
+reasons = [reason(data)]
+gc.collect()
+status = open("/proc/self/status").read()
+taken = int(status.split("VmSize:")[1].split()[0]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (taken + int(sys.argv[2]), -1))
+print(*reasons, reason(data))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to limit memory")
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("JPEG", {"progressive": True, "subsampling": 0}),
+        ("TIFF", {"compression": "jpeg", "tiffinfo": {278: 2000}}),
+        ("WEBP", {}),
+        ("AVIF", {"speed": 10}),
+    ],
+)
+def test_decoder_without_memory_is_unavailable(tmp_path: Path, format: str, options: dict[str, Any]) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(encode(Image.new("RGB", (3000, 2000), "teal"), format, **options))
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, str(file), "6000000"]
+    run = subprocess.run(command, env={"PYTHONPATH": str(MAIN.parent)}, capture_output=True, text=True, check=False)
+    assert (run.stdout.split(), run.stderr) == (["shown", "UNAVAILABLE"], "")

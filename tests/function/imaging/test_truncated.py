@@ -1,5 +1,7 @@
 """Test that a JPEG without its last bytes is accepted if it has nearly all rows, as in viewers."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -122,3 +124,64 @@ def test_progressive_jpeg_too_coarse_is_undecodable(scans: int) -> None:
 def test_jpeg_without_its_last_scan_is_undecodable() -> None:
     data = multi_scan_jpeg(320, 240)
     assert refused(data[: data.rindex(b"\xff\xda")]) == "UNDECODABLE_IMAGE"
+
+
+def in_scans(components: int = 3) -> bytes:
+    """Return a noisy baseline JPEG with one scan for each of its first components, without its end."""
+    colour = encode(noisy(), "JPEG", quality=90, subsampling=0)
+    grey = encode(noisy().convert("L"), "JPEG", quality=90)
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    head = colour[: colour.index(b"\xff\xc0") + 19] + grey[frame + 13 : scan]
+    scans = [b"\xff\xda\0\10\1" + bytes([one, 0, 0, 63, 0]) + grey[scan + 10 : -2] for one in (1, 2, 3)]
+    return head + b"".join(scans[:components])
+
+
+def cut_in_last_scan(data: bytes, share: float) -> bytes:
+    """Return the file up to a share of its last scan."""
+    start = data.rindex(b"\xff\xda")
+    return data[: start + int((len(data) - start) * share)].rstrip(b"\xff")
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["open", "closed"])
+def test_several_scans_with_most_rows_are_truncated(end: bytes) -> None:
+    assert seen(cut_in_last_scan(in_scans(), 0.95) + end).facts.truncated
+    assert refused(cut_in_last_scan(in_scans(), 0.6) + end) == "UNDECODABLE_IMAGE"
+
+
+def test_several_scans_without_the_end_marker_are_truncated() -> None:
+    whole = seen(in_scans() + b"\xff\xd9")
+    cut = seen(in_scans())
+    assert (whole.facts.truncated, cut.facts.truncated) == (False, True)
+    assert (cut.pixels == whole.pixels).all()
+
+
+def test_jpeg_closed_without_a_component_is_undecodable() -> None:
+    assert refused(in_scans(2) + b"\xff\xd9") == "UNDECODABLE_IMAGE"
+
+
+@pytest.mark.parametrize("scans", range(1, 10))
+def test_progressive_jpeg_closed_early_is_truncated(scans: int) -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    starts = [match.start() for match in re.finditer(b"\xff\xda", data)]
+    assert seen(data[: starts[scans]] + b"\xff\xd9").facts.truncated
+
+
+@pytest.mark.parametrize("scan", range(2, 10))
+def test_progressive_jpeg_closed_in_a_scan_is_truncated(scan: int) -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    starts = [match.start() for match in re.finditer(b"\xff\xda", data)]
+    middle = (starts[scan - 1] + starts[scan]) // 2
+    assert seen(data[:middle].rstrip(b"\xff") + b"\xff\xd9").facts.truncated
+
+
+def test_progressive_jpeg_closed_in_its_first_scan_is_undecodable() -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    start = data.index(b"\xff\xda")
+    end = data.index(b"\xff\xc4", start)
+    assert refused(data[: (start + end) // 2] + b"\xff\xd9") == "UNDECODABLE_IMAGE"
+
+
+def test_whole_progressive_jpeg_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(PICTURE, "JPEG", quality=90, progressive=True)
+    monkeypatch.setattr("flowers.imaging.truncated.load_strictly", None)
+    assert not seen(data).facts.truncated
