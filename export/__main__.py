@@ -6,22 +6,15 @@ import sys
 # TensorFlow's notices of missing graphics cards would bury the figures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from .bundled import BUILD, STEPS, AverageOptions, BundledOptions, GatherOptions, average, gather
+from .bundled import BUILD, STEPS, BundledOptions
 from .command_line import Options, parse
 from .conversion.options import ConvertOptions, QuantizeOptions
 from .errors import ExportError
 
 
 def _run(command: str, options: Options) -> None:
-    if isinstance(options, GatherOptions):
-        gather(options)
-        return
-    if isinstance(options, AverageOptions):
-        average(options)
-        return
     if isinstance(options, BundledOptions):
-        run, _ = STEPS[command]
-        run(options)
+        STEPS[command].run(options)
         return
     from .conversion.custom_model import convert_custom, quantize_custom, verify_custom  # imports TensorFlow
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .conversion.metadata import Metadata, Resize
 from .conversion.scale import Scale
@@ -34,19 +34,38 @@ SUMMARY = ("photos", "top1", "top5", "expected_calibration_error", "identified",
 
 
 @dataclass(frozen=True)
-class BundledOptions:
-    """Say where the photographs and the Keras model are, and how a training run begins.
+class NoOptions:
+    """Hold nothing, for a step that reads no option."""
 
-    `leave_out` names sources that are tested on and never trained on. `start` is a Keras model to begin with instead of
-    ImageNet's weights. `keras` is what `train` writes and every other step reads. `name` is that of a trial.
-    """
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Say where the photographs are."""
 
     data: tuple[Path, ...] = DATA
+
+
+@dataclass(frozen=True)
+class TrainOptions(DataOptions):
+    """Say what a training run begins with, leaves out and writes.
+
+    `leave_out` names sources that are tested on and never trained on. `start` is a Keras model to begin with instead of
+    ImageNet's weights.
+    """
+
     leave_out: tuple[str, ...] = ()
     keras: Path = KERAS_MODEL
     checkpoints: Path = BUILD / "checkpoints"
     start: Path | None = None
     epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialOptions(DataOptions):
+    """Say which trained run to measure, on which sources, and its name in the table of runs."""
+
+    leave_out: tuple[str, ...] = ()
+    keras: Path = KERAS_MODEL
     name: str = "trial"
 
 
@@ -66,63 +85,74 @@ class AverageOptions:
     keras: Path = KERAS_MODEL
 
 
-def average(options: AverageOptions) -> None:
-    """Average trained runs."""
-    from .training import average as averaging
+BundledOptions = NoOptions | DataOptions | TrainOptions | TrialOptions | GatherOptions | AverageOptions
 
-    averaging.average(options.runs, options.keras)
+
+class Step(NamedTuple):
+    """Describe a command about the bundled model: what it runs, and the options that it reads."""
+
+    run: Callable[[Any], None]
+    options: type[BundledOptions]
+    description: str
+
+
+def _average(options: AverageOptions) -> None:
+    from .training.average import average
+
+    average(options.runs, options.keras)
     print(f"wrote {options.keras}")
 
 
-def gather(options: GatherOptions) -> None:
-    """Build a training folder from public archives."""
-    from .training import gather as gathering
+def _gather(options: GatherOptions) -> None:
+    from .training.gather import gather
 
-    count = gathering.gather(options.archives, options.out)
+    count = gather(options.archives, options.out)
     print(f"wrote {count} photographs to {options.out}. Next: python -m export train --data {options.out}")
 
 
-def _data(options: BundledOptions) -> Dataset:
-    return load_dataset(options.data, options.leave_out)
-
-
-def _train(options: BundledOptions) -> None:
+def _train(options: TrainOptions) -> None:
     from .training.train import Recipe, train
 
     recipe = Recipe(leave_out=options.leave_out)
     if options.epochs:
         recipe = recipe.shortened(options.epochs)
-    train(_data(options), options.keras, options.checkpoints, recipe, options.start)
+    train(load_dataset(options.data, options.leave_out), options.keras, options.checkpoints, recipe, options.start)
     print(f"wrote {options.keras}")
 
 
-def _adapted(options: BundledOptions) -> "AdaptedModel":
+def _adapted(keras: Path) -> "AdaptedModel":
     from .conversion.adapt import adapt
     from .conversion.source_model import load_source
 
-    return adapt(load_source(options.keras), INPUT_SIZE)
+    return adapt(load_source(keras), INPUT_SIZE)
 
 
-def _convert(options: BundledOptions) -> None:
+def _convert(options: DataOptions) -> None:
+    _write_float_model(KERAS_MODEL, load_dataset(options.data))
+
+
+def _write_float_model(keras: Path, data: Dataset) -> None:
     from .conversion.convert import convert
 
-    metadata = Metadata(NAME, VERSION, _data(options).labels, INPUT_SIZE, RESIZE, TRAINING_DATA, closer=CLOSER)
-    convert(_adapted(options), SCALE, FLOAT_MODEL, metadata)
+    metadata = Metadata(NAME, VERSION, data.labels, INPUT_SIZE, RESIZE, TRAINING_DATA, closer=CLOSER)
+    convert(_adapted(keras), SCALE, FLOAT_MODEL, metadata)
     print(f"wrote {FLOAT_MODEL}")
 
 
-def _quantize(options: BundledOptions) -> None:
+def _quantize(options: DataOptions) -> None:
     from .conversion.quantize import quantize
 
-    quantize(FLOAT_MODEL, SERVED_MODEL, [photo.path for photo in _data(options).train])
+    quantize(FLOAT_MODEL, SERVED_MODEL, [photo.path for photo in load_dataset(options.data).train])
     print(f"wrote {SERVED_MODEL}")
 
 
-def _evaluate(options: BundledOptions) -> None:
+def _evaluate(options: DataOptions) -> None:
     from .training.negatives import collect
     from .validation.evaluate import evaluate
 
-    report = evaluate(SERVED_MODEL, _data(options), collect(BUILD / "negatives"), REPORTS / "evaluation.json")
+    report = evaluate(
+        SERVED_MODEL, load_dataset(options.data), collect(BUILD / "negatives"), REPORTS / "evaluation.json"
+    )
     _print_report(report)
 
 
@@ -137,43 +167,49 @@ def _print_report(report: dict[str, Any]) -> None:
         print(f"{kind}: {figures['pictures']} pictures, {figures['named']:.1%} given a name")
 
 
-def _trial(options: BundledOptions) -> None:
+def _trial(options: TrialOptions) -> None:
     from .validation.evaluate import evaluate
     from .validation.runs import add_run
 
-    _convert(options)
-    report = evaluate(FLOAT_MODEL, _data(options), [], BUILD / "trial.json")
+    data = load_dataset(options.data, options.leave_out)
+    _write_float_model(options.keras, data)
+    report = evaluate(FLOAT_MODEL, data, [], BUILD / "trial.json")
     _print_report(report)
     print(f"wrote {add_run(options.name, report, REPORTS / 'runs.json')}")
 
 
-def _verify(options: BundledOptions) -> None:
+def _verify(options: DataOptions) -> None:
     from .validation.verify import verify
 
-    photos = known(_data(options).valid)
-    for bound in verify(_adapted(options), SCALE, FLOAT_MODEL, SERVED_MODEL, photos, REPORTS / "verification.json"):
+    photos = known(load_dataset(options.data).valid)
+    for bound in verify(_adapted(KERAS_MODEL), SCALE, FLOAT_MODEL, SERVED_MODEL, photos, REPORTS / "verification.json"):
         print(bound)
     print(f"wrote {REPORTS / 'verification.json'} with accuracy, size and speed side by side")
 
 
-def _card(options: BundledOptions) -> None:
+def _card(_: NoOptions) -> None:
     from .validation.model_card import write_model_card
 
-    print(f"wrote {write_model_card(REPORTS, options.keras.with_suffix('.history.json'), HERE)}")
+    print(f"wrote {write_model_card(REPORTS, KERAS_MODEL.with_suffix('.history.json'), HERE)}")
 
 
-def _all(options: BundledOptions) -> None:
-    for step in (_convert, _quantize, _evaluate, _verify, _card):
+def _all(options: DataOptions) -> None:
+    for step in (_convert, _quantize, _evaluate, _verify):
         step(options)
+    _card(NoOptions())
 
 
-STEPS: dict[str, tuple[Callable[[BundledOptions], None], str]] = {
-    "train": (_train, "fine-tune the network: hours on two cores; resumes where it stopped"),
-    "trial": (_trial, "measure a trained run on sources that it never saw, and add it to the card's table of runs"),
-    "convert": (_convert, "convert the Keras model into a float ONNX model"),
-    "quantize": (_quantize, "quantize the float model into the int8 file that is served"),
-    "evaluate": (_evaluate, "fit temperature and threshold, measure on valid and on pictures of anything else"),
-    "verify": (_verify, "prove that TensorFlow, float and int8 agree; fail if they do not"),
-    "card": (_card, "write MODEL_CARD.md from the reports"),
-    "all": (_all, "convert, quantize, evaluate, verify and write the card"),
+STEPS = {
+    "gather": Step(_gather, GatherOptions, "build a training folder from public archives, fetched if absent"),
+    "train": Step(_train, TrainOptions, "fine-tune the network: hours on two cores; resumes where it stopped"),
+    "average": Step(_average, AverageOptions, "average the weights of trained runs of one network"),
+    "trial": Step(
+        _trial, TrialOptions, "measure a trained run on sources that it never saw, and add it to the table of runs"
+    ),
+    "convert": Step(_convert, DataOptions, "convert the Keras model into a float ONNX model"),
+    "quantize": Step(_quantize, DataOptions, "quantize the float model into the int8 file that is served"),
+    "evaluate": Step(_evaluate, DataOptions, "fit temperature and threshold, measure on valid and on other pictures"),
+    "verify": Step(_verify, DataOptions, "prove that TensorFlow, float and int8 agree; fail if they do not"),
+    "card": Step(_card, NoOptions, "write MODEL_CARD.md from the reports"),
+    "all": Step(_all, DataOptions, "convert, quantize, evaluate, verify and write the card"),
 }

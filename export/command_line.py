@@ -6,17 +6,41 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from .bundled import BUILD, DATA, KERAS_MODEL, STEPS, AverageOptions, BundledOptions, GatherOptions
+from .bundled import BUILD, DATA, KERAS_MODEL, STEPS, BundledOptions
 from .conversion.labels import Order
 from .conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from .conversion.scale import SCALE_NAMES
 from .errors import ExportError
 
-Options = GatherOptions | AverageOptions | BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
+Options = BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
 CUSTOM: dict[str, type[ConvertOptions | QuantizeOptions | VerifyOptions]] = {
     "convert": ConvertOptions,
     "quantize": QuantizeOptions,
     "verify": VerifyOptions,
+}
+
+_OPTIONS_OF_STEPS: dict[str, dict[str, Any]] = {
+    "archives": {"type": Path, "help": "folder of the published archives"},
+    "checkpoints": {"type": Path, "help": f"where each epoch leaves its state ({BUILD}/…)"},
+    "data": {
+        "type": Path,
+        "nargs": "+",
+        "action": "extend",
+        "help": f"folders of train/, valid/ and classes.json ({' '.join(map(str, DATA))}); for a model of your own, "
+        "one folder of class folders",
+    },
+    "epochs": {"type": int, "help": "shorten the run, for a comparison"},
+    "keras": {"type": Path, "help": f"Keras model of the run ({KERAS_MODEL.name})"},
+    "leave_out": {
+        "nargs": "+",
+        "action": "extend",
+        "metavar": "SOURCE",
+        "help": "sources to test on, not to train on",
+    },
+    "name": {"help": "name of the run in the table of runs"},
+    "out": {"type": Path, "help": "training folder to write"},
+    "runs": {"type": Path, "nargs": "+", "help": "Keras models with their histories beside them"},
+    "start": {"type": Path, "help": "Keras model to start from (ImageNet's weights)"},
 }
 
 
@@ -72,44 +96,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Train, convert, quantize, evaluate, verify and describe the model that the function serves.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (_, description) in STEPS.items():
-        command = _add_command(commands, name, description)
-        command.add_argument(
-            "--data",
-            type=Path,
-            nargs="+",
-            action="extend",
-            help=f"folders of train/, valid/ and classes.json ({' '.join(map(str, DATA))}); for a model of your own, "
-            "one folder of class folders",
+    for name, step in STEPS.items():
+        command = commands.add_parser(
+            name,
+            help=step.description,
+            description=step.description,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
         )
-        if name == "train":
-            command.add_argument("--checkpoints", type=Path, help=f"where each epoch leaves its state ({BUILD}/…)")
-            command.add_argument("--start", type=Path, help="Keras model to start from (ImageNet's weights)")
-            command.add_argument("--epochs", type=int, help="shorten the run, for a comparison")
-        if name in ("train", "trial"):
-            command.add_argument("--keras", type=Path, help=f"Keras model ({KERAS_MODEL.name})")
-            command.add_argument(
-                "--leave-out", nargs="+", action="extend", metavar="SOURCE", help="sources to test on, not to train on"
-            )
-        if name == "trial":
-            command.add_argument("--name", help="what the run is called in the card's table")
+        for field in fields(step.options):
+            option = field.name if field.default is MISSING else f"--{field.name.replace('_', '-')}"
+            command.add_argument(option, **_OPTIONS_OF_STEPS[field.name])
         if name in CUSTOM:
             _add_custom_options(command, name)
-    command = _add_command(commands, "average", "average the weights of trained runs of one network")
-    command.add_argument("runs", type=Path, nargs="+", help="Keras models with their histories beside them")
-    command.add_argument("--keras", type=Path, help=f"Keras model to write ({KERAS_MODEL.name})")
-    command = _add_command(commands, "gather", "build a training folder from public archives, fetched if absent")
-    command.add_argument("--archives", type=Path, help="folder of the published archives")
-    command.add_argument("--out", type=Path, help="training folder to write")
     return parser
-
-
-def _add_command(commands: Any, name: str, description: str) -> argparse.ArgumentParser:
-    """Add a subcommand. Its defaults are those of its option class."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        name, help=description, description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False
-    )
-    return command
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -129,12 +129,8 @@ def parse(words: Sequence[str]) -> tuple[str, Options]:
     command = values.pop("command")
     if "scale" in values:
         values["scale"] = SCALE_NAMES[values["scale"]]
-    if command == "gather":
-        return command, GatherOptions(**values)
-    if command == "average":
-        return command, AverageOptions(**values | {"runs": tuple(values["runs"])})
     custom = "model" in values
-    kind = CUSTOM[command] if custom else BundledOptions
+    kind = CUSTOM[command] if custom else STEPS[command].options
     if custom and "data" in values:
         if len(values["data"]) > 1:
             raise ExportError("--data: give one folder of class folders for a model of your own")

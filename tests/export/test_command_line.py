@@ -1,12 +1,13 @@
 """Test that every documented value of every option passes the real command line."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from export.bundled import STEPS, AverageOptions, BundledOptions, GatherOptions
+from export.bundled import STEPS, AverageOptions, GatherOptions, TrainOptions, TrialOptions
 from export.command_line import parse
 from export.conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from export.errors import ExportError
@@ -57,7 +58,7 @@ def test_verify_and_quantize_options_are_accepted() -> None:
 
 def test_train_takes_several_folders_and_sources() -> None:
     words = ("train", "--data", "a", "b", "--leave-out", "x", "y", "--start", "s.keras", "--keras", "o.keras")
-    assert parse((*words, "--epochs", "4"))[1] == BundledOptions(
+    assert parse((*words, "--epochs", "4"))[1] == TrainOptions(
         data=(Path("a"), Path("b")),
         leave_out=("x", "y"),
         keras=Path("o.keras"),
@@ -82,9 +83,27 @@ def test_second_data_folder_for_own_model_is_refused() -> None:
         parse((*CONVERT, "--data", "a", "b"))
 
 
-@pytest.mark.parametrize("command", STEPS)
+@pytest.mark.parametrize("command", sorted(STEPS.keys() - {"average"}))
 def test_bundled_command_without_options_is_accepted(command: str) -> None:
-    assert parse((command,)) == (command, BundledOptions())
+    defaults: Callable[[], object] = STEPS[command].options
+    assert parse((command,)) == (command, defaults())
+
+
+def test_trial_options_are_accepted() -> None:
+    words = ("trial", "--data", "a", "--keras", "r.keras", "--leave-out", "x", "--name", "new")
+    options = TrialOptions(data=(Path("a"),), leave_out=("x",), keras=Path("r.keras"), name="new")
+    assert parse(words) == ("trial", options)
+
+
+@pytest.mark.parametrize(
+    "words", [("card", "--data", "a"), ("evaluate", "--keras", "r.keras"), ("trial", "--epochs", "4")]
+)
+def test_option_that_a_step_does_not_read_is_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(words)
+    assert f"unrecognized arguments: {words[1]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
