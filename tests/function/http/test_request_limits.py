@@ -11,7 +11,9 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from flask import Request as FlaskRequest
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
 
 from flowers.classifier import Classifier
 from flowers.cloud.clients import Cloud
@@ -120,27 +122,27 @@ def test_gzip_bomb_takes_bounded_memory(server: Server) -> None:
     assert server.taken_mib() < MAX_MIB
 
 
-def test_concurrent_bodies_wait_for_memory(jpeg: bytes) -> None:
+def largest_body(image: bytes) -> FlaskRequest:
+    """Return a request with the most bytes that a body may have if an image may have those of `image`."""
+    return FlaskRequest(EnvironBuilder(method="POST", data=bytes(len(image) * 4 // 3 + ENVELOPE_BYTES)).get_environ())
+
+
+def test_concurrent_bodies_wait_for_memory(jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = ImageReader(len(jpeg), wait_seconds=0.1)
+    monkeypatch.setattr("flowers.http.classification.ImageReader", lambda _: reader)
     settings = Settings(max_image_bytes=len(jpeg))
-    function = HttpFunction(Classifier(settings), settings, Cloud(no_storage))
-    client, reader = client_of(function), function._photos._images
-    reader._bytes._wait_seconds = 0.1
-    with reader._bytes.reserve(reader._bytes.total - len(jpeg)):
-        assert post(client, jpeg).status == 200
-        with reader._bytes.reserve(1):
-            requests = (jpeg, "image/jpeg"), (json_request(jpeg), "application/json"), multipart(part(jpeg))
-            for body, content_type in requests:
-                reply = post(client, body, content_type)
-                assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
-                assert reply.headers["Retry-After"] == "1"
-    assert reader._bytes._free == reader._bytes.total
-
-
-def test_three_of_the_largest_bodies_fit(jpeg: bytes) -> None:
-    reader = ImageReader(len(jpeg), wait_seconds=0)
+    client = client_of(HttpFunction(Classifier(settings), settings, Cloud(no_storage)))
+    bodies = (jpeg, "image/jpeg"), (json_request(jpeg), "application/json"), multipart(part(jpeg))
     with ExitStack() as held:
-        for _ in range(3):
-            held.enter_context(reader._bytes.reserve(len(jpeg) * 4 // 3 + ENVELOPE_BYTES))
+        for _ in range(2):
+            held.enter_context(reader.read(largest_body(jpeg), len))
+        assert [post(client, body, content_type).status for body, content_type in bodies] == [200] * 3
+        held.enter_context(reader.read(largest_body(jpeg), len))
+        for body, content_type in bodies:
+            reply = post(client, body, content_type)
+            assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
+            assert reply.headers["Retry-After"] == "1"
+    assert post(client, jpeg).status == 200
 
 
 @pytest.mark.parametrize("count", [9_990, 10_100])

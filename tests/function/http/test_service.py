@@ -163,16 +163,11 @@ def test_log_line_names_the_trace(
     assert lines[0]["logging.googleapis.com/trace"] == prefix + TRACE
 
 
-def overloaded() -> tuple[FlaskClient, PixelBudget]:
-    """Return a function whose pixel budget is exhausted, with a short waiting time."""
+def test_overload_gets_retry_after_then_recovers(jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
-    classifier = Classifier(settings)
-    budget = classifier._budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
-    return client_of(HttpFunction(classifier, settings, Cloud(no_storage))), budget
-
-
-def test_overload_gets_retry_after_then_recovers(jpeg: bytes) -> None:
-    client, budget = overloaded()
+    budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
+    monkeypatch.setattr("flowers.classifier.PixelBudget", lambda _: budget)
+    client = client_of(HttpFunction(Classifier(settings), settings, Cloud(no_storage)))
     with budget.reserve(budget.total):
         reply = post(client, jpeg)
         several = post(client, *multipart(part(jpeg), part(jpeg)))
@@ -183,12 +178,14 @@ def test_overload_gets_retry_after_then_recovers(jpeg: bytes) -> None:
     assert post(client, jpeg).status == 200
 
 
-def test_internal_error_is_logged_not_answered(jpeg: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_internal_error_is_logged_not_answered(
+    jpeg: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings()
     classifier = Classifier(settings)
     client = client_of(HttpFunction(classifier, settings, Cloud(no_storage)))
     document = client.get("/openapi.json").get_json()
-    del classifier._budget
+    monkeypatch.delattr("flowers.classifier.decode")
     with log_lines(capsys) as lines:
         response = client.post("/", data=jpeg, headers={"X-Cloud-Trace-Context": f"{TRACE}/1"})
     assert response.status_code == 500

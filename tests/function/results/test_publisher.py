@@ -18,6 +18,7 @@ from flowers.classifier import Classifier
 from flowers.cloud.clients import Cloud
 from flowers.cloud.pubsub import Topic
 from flowers.http.function import HttpFunction
+from flowers.imaging.memory import PixelBudget
 from flowers.results import publisher
 from flowers.settings import Settings
 from tests.support.failing_pubsub import FailingPubSub, Fault
@@ -93,14 +94,12 @@ def test_error_without_image_is_not_published(client: FlaskClient, failing: Fail
 
 
 def test_unavailable_error_is_not_published(
-    client: FlaskClient,
-    classifier: Classifier,
-    failing: FailingPubSub,
-    jpeg: bytes,
-    monkeypatch: pytest.MonkeyPatch,
+    classifier: Classifier, failing: FailingPubSub, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budget = classifier._budget
-    monkeypatch.setattr(budget, "_wait_seconds", 0.1)
+    settings = Settings()
+    budget = PixelBudget(settings.pixel_budget, wait_seconds=0.1)
+    monkeypatch.setattr("flowers.classifier.PixelBudget", lambda _: budget)
+    client = publishing(Classifier(settings, classifier.model), failing)
     with budget.reserve(budget.total):
         assert client.post("/", data=jpeg).status_code == 503
     last = post(client, jpeg).document
