@@ -112,4 +112,13 @@ def report(workload: Workload, prices: Prices) -> str:
 ## Dollars a month by volume, without the photos' storage
 
 {ways_table(workload, prices)}
+
+Machines are sized for the peak, instance-based billing only for the average.
+The job classifies a day's uploads once a day.
+
+## What was measured
+
+{measured_table()}
+
+`heaviest` are the images that take the most memory within the limits.
 """

@@ -9,7 +9,7 @@ from tests.bench.capacity import assumptions as assumed
 from tests.bench.capacity.assumptions import Workload, read_prices
 from tests.bench.capacity.cost import Size, log_bytes, requests_per_image, sizes
 from tests.bench.capacity.fleet import MEASURED, Route, instances_started, max_rate, measured_instances, work
-from tests.bench.capacity.report import measured_table, table, ways_table
+from tests.bench.capacity.report import table
 from tests.bench.deployed import deployed
 from tests.support.paths import ROOT
 
@@ -149,9 +149,7 @@ def backfill_table() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "measured": measured_table,
     "demands": demands_table,
-    "ways": lambda: ways_table(Workload(), read_prices()),
     "backfill": backfill_table,
 }
 
