@@ -104,9 +104,12 @@ class Classification:
                 f"fuse=1 takes 2 to {_MAX_FUSED_PHOTOS} parts named `image`, but the request has {count}.",
             )
         photos: list[Reading] = []
+        work = RequestWork(self._settings.max_image_pixels)
         for number, data in enumerate(images, 1):
             try:
+                work.check()
                 photos.append(self._classifier.read(data))
+                work.add(photos[-1].image)
             except FlowersError as error:
                 faulty = image_error(error, data)
                 faulty["error"]["message"] = f"Photo {number} of {count}: {error.message}"
@@ -133,10 +136,12 @@ class Classification:
                 document = self._classify_sent(data, options)
             except FlowersError as error:
                 results.append(image_error(error, data))
+                if error.reason == "IMAGE_TOO_LARGE":  # it was not decoded
+                    continue
             else:
                 results.append(document)
                 timing = _sum(timing, document["timing_ms"])
-            work.add(results[-1])
+            work.add(results[-1]["image"])
         return results, timing
 
     def _classify_sent(self, data: bytes, options: QueryOptions) -> ResultDocument:

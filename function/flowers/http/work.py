@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from ..documents import ERROR_SCHEMA, ErrorDocument, ResultDocument
+from ..documents import ImageDocument
 from ..errors import InputError, UnavailableError
 
 _MAX_SECONDS = 30.0
@@ -23,16 +23,14 @@ class RequestWork:
             raise InputError(
                 "IMAGE_TOO_LARGE",
                 f"The images before this one have {self._pixels:,} pixels together. The limit of a request is "
-                f"{self._max_pixels:,}. Send this one in another request.",
+                f"{self._max_pixels:,}. Scale them down, or send this one in another request.",
             )
         if perf_counter() > self._deadline:
             raise UnavailableError(
                 "UNAVAILABLE", "The images before this one took too long. Send this one in another request."
             )
 
-    def add(self, document: ResultDocument | ErrorDocument) -> None:
-        """Count an image by its document. One that was too large was not decoded."""
-        image = document["image"]
-        refused = document["schema"] == ERROR_SCHEMA and document["error"]["reason"] == "IMAGE_TOO_LARGE"
-        if image and not refused:
+    def add(self, image: ImageDocument | None) -> None:
+        """Count an image that was decoded."""
+        if image:
             self._pixels += (image["width"] or 0) * (image["height"] or 0)

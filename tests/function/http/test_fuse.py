@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flowers.classifier import Classifier, look
 from flowers.cloud.clients import Cloud
 from flowers.http.function import HttpFunction
+from flowers.http.work import RequestWork
 from flowers.imaging.decode import decode
 from flowers.imaging.memory import PixelBudget
 from flowers.model.outputs import fuse, probabilities
@@ -142,3 +143,17 @@ def test_missing_fused_metadata_falls_back(tmp_path: Path) -> None:
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny_model())
     assert Model.load(file).card.calibration(3) == Calibration(1.5, 0.25)
+
+
+def test_fused_photos_have_limited_pixels(tmp_path: Path) -> None:
+    client = tiny_client(tmp_path, {}, max_image_pixels=280 * 200 * 2)
+    replies = [post_plant(client, [PHOTOS[2]] * count) for count in (2, 3)]
+    assert [(reply.status, reply.reason) for reply in replies] == [(200, ""), (413, "IMAGE_TOO_LARGE")]
+    assert replies[1].document["error"]["message"].startswith("Photo 3 of 3: The images before this one have 112,000")
+
+
+def test_fused_photos_begin_within_30_seconds(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowers.http.classification.RequestWork", lambda pixels: RequestWork(pixels, -1))
+    reply = post_plant(client, PHOTOS[:2])
+    assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
+    assert reply.headers["Retry-After"] == "1"
