@@ -17,6 +17,7 @@ from ..errors import FlowersError, InputError, UnavailableError
 from ..log import trace_fields
 from ..settings import Settings
 from .classification import Classification
+from .deadline import BodyDeadline
 from .description import Description
 from .responses import Answer, refuse, request_id_of, respond, with_request_id
 
@@ -73,17 +74,18 @@ class HttpFunction:
     def __call__(self, request: Request) -> Response:
         """Return the response to any request. Errors become error documents, never a traceback."""
         started = perf_counter()
-        try:
-            answer = self._dispatch(request)
-        except FlowersError as error:
-            answer = refuse(error)
-        except Exception:
-            logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
-            message = "Internal error, which is logged. Retry once, then tell the operator the `request_id`."
-            answer = refuse(UnavailableError("INTERNAL", message))
         request_id = request_id_of(request)
+        with BodyDeadline(request) as deadline:
+            try:
+                answer = self._dispatch(request)
+            except FlowersError as error:
+                answer = refuse(deadline.error(error))
+            except Exception:
+                logger.exception("a request failed unexpectedly", extra={"fields": _trace(request)})
+                message = "Internal error, which is logged. Retry once, then tell the operator the `request_id`."
+                answer = refuse(UnavailableError("INTERNAL", message))
+            _drain(request)
         answer = with_request_id(answer, request_id)
-        _drain(request)
         elapsed = round((perf_counter() - started) * 1000, 1)
         response = respond(request, answer, elapsed, self._settings.cors_allow_origin)
         self._log(request, answer, response, elapsed, request_id)
