@@ -1,6 +1,6 @@
 # What events lost is found and done, if that is asked for: Cloud Scheduler starts a Cloud Run job, which runs
 # function/backfill over the images bucket and classifies what has no result by the model of the day. It keeps the upload
-# function's protocol (function/flowers/results/writer.py), so that both may run at once, and again.
+# function's protocol (function/flowers/results/result_objects.py), so that both may run at once, and again.
 # Its container is made by `make backfill-image` (backfill-image.yaml), before it is asked for.
 
 locals {

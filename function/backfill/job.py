@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowers.cloud.objects import ObjectStore, is_object_name
-from flowers.results.writer import Results
+from flowers.results.result_objects import Results
 from flowers.settings import Settings
 
 from .local_files import LocalFiles

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from flowers.cloud.objects import ObjectAddress, ObjectStore, StoredObject
 from flowers.documents import ERROR_SCHEMA
-from flowers.results.writer import SCHEMA, ResultState, reason_to_skip
+from flowers.results.result_objects import SCHEMA, ResultState
+from flowers.results.writer import reason_to_skip
 
 from .job import Job
 from .local_files import FileAddress

@@ -18,7 +18,7 @@ from flowers.cloud.objects import ObjectAddress, ObjectMissingError, Preconditio
 from flowers.documents import ERROR_SCHEMA, RESULT_SCHEMA
 from flowers.errors import InputError, UnavailableError
 from flowers.imaging.formats import IMAGE_ENDINGS, sniff
-from flowers.results.writer import GENERATION, MODEL_VERSION, SCHEMA
+from flowers.results.result_objects import GENERATION, MODEL_VERSION, SCHEMA
 
 # A far larger file is no result document.
 _MAX_DOCUMENT_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from flowers.results.writer import ResultState
+from flowers.results.result_objects import ResultState
 
 from .listing import LONG_NAME, NO_IMAGE, TO_DO
 from .pipeline import BYTES_TO_DO, COUNTERS, FOLDERS_LEFT, NOT_IDENTIFIED, REASON, SPECIES

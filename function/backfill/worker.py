@@ -14,7 +14,8 @@ from flowers.cloud.clients import Cloud
 from flowers.documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
 from flowers.errors import UnavailableError
 from flowers.process import return_large_blocks
-from flowers.results.writer import ResultState, ResultWriter
+from flowers.results.result_objects import ResultState
+from flowers.results.writer import ResultWriter
 
 from .job import ConfigurationError, Job
 from .listing import Task

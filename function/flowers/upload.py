@@ -4,7 +4,7 @@
       │
     object ── a result, a folder, not an image ──────> skipped without reading, acknowledged
       │
-    result ── settled (the table in results/writer) ─> acknowledged; the image is not read
+    result ── settled (results/result_objects) ──────> acknowledged; the image is not read
       │
     image ── gone or overwritten ────────────────────> acknowledged; the newer generation has its own event
       │  ├── invalid ────────────────────────────────> error document written, acknowledged
@@ -29,7 +29,8 @@ from .cloud.events import MalformedEventError, age_seconds, read_event
 from .cloud.objects import StoredObject
 from .documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
 from .errors import UnavailableError
-from .results.writer import Outcome, ResultState, ResultWriter
+from .results.result_objects import ResultState
+from .results.writer import Outcome, ResultWriter
 
 logger = logging.getLogger(__name__)
 

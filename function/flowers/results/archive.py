@@ -15,7 +15,7 @@ from ..documents import ResultDocument
 from ..imaging.formats import MEDIA_TYPES
 from ..settings import Settings
 from .background import Background
-from .writer import Results
+from .result_objects import Results
 
 # This many of the largest images may wait to be stored; further ones are not kept.
 _IMAGES_WAITING = 2

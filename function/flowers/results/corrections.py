@@ -16,7 +16,7 @@ from ..documents import CORRECTION_SCHEMA, CorrectionDocument, one_line, timesta
 from ..errors import FlowersError, InputError, UnavailableError
 from ..imaging.formats import MEDIA_TYPES
 from .archive import name_stem
-from .writer import GENERATION, SCHEMA
+from .result_objects import GENERATION, SCHEMA
 
 MAX_A_MINUTE = 60
 _ATTEMPTS = 5

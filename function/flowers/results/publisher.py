@@ -11,7 +11,7 @@ from typing import Any
 from ..cloud.clients import Cloud
 from ..documents import RESULT_SCHEMA, one_line, without_heatmaps
 from .background import Background
-from .writer import result_metadata
+from .result_objects import result_metadata
 
 # Some thousand documents may wait; further ones are not published.
 _BYTES_WAITING = 4_000_000
