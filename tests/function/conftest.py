@@ -31,19 +31,6 @@ def client() -> Iterator[FlaskClient]:
 
 
 @pytest.fixture(scope="session")
-def storage_server() -> Iterator[EmulatedStorage]:
-    """Run fake-gcs-server, which storage clients find by themselves while the tests run."""
-    with EmulatedStorage() as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(storage_server: EmulatedStorage) -> storage.Bucket:
-    """Return a new, empty bucket."""
-    return storage.Client().create_bucket(f"garden-{uuid.uuid4().hex[:12]}")
-
-
-@pytest.fixture(scope="session")
 def instances(storage_server: EmulatedStorage) -> tuple[FlaskClient, WatchedStorage, FlaskClient]:
     """Return two instances of the upload function, the first of them watched."""
     return *upload_function(), upload_function()[0]
