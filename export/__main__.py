@@ -10,11 +10,16 @@ from .bundled import BUILD, STEPS, BundledOptions
 from .command_line import Options, parse
 from .conversion.options import ConvertOptions, QuantizeOptions
 from .errors import ExportError
+from .review.run import CollectOptions
+from .review.run import run as run_review
 
 
 def _run(command: str, options: Options) -> None:
     if isinstance(options, BundledOptions):
         STEPS[command].run(options)
+        return
+    if isinstance(options, CollectOptions):
+        run_review(options)
         return
     from .conversion.custom_model import convert_custom, quantize_custom, verify_custom  # imports TensorFlow
 

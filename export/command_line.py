@@ -11,8 +11,9 @@ from .conversion.labels import Order
 from .conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from .conversion.scale import SCALE_NAMES
 from .errors import ExportError
+from .review.run import LEAST_SURE, CollectOptions
 
-Options = BundledOptions | ConvertOptions | QuantizeOptions | VerifyOptions
+Options = BundledOptions | CollectOptions | ConvertOptions | QuantizeOptions | VerifyOptions
 CUSTOM: dict[str, type[ConvertOptions | QuantizeOptions | VerifyOptions]] = {
     "convert": ConvertOptions,
     "quantize": QuantizeOptions,
@@ -47,6 +48,13 @@ _OPTIONS_OF_STEPS: dict[str, dict[str, Any]] = {
 def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
         raise ValueError
     return value
 
@@ -97,19 +105,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, step in STEPS.items():
-        command = commands.add_parser(
-            name,
-            help=step.description,
-            description=step.description,
-            argument_default=argparse.SUPPRESS,
-            allow_abbrev=False,
-        )
+        command = _add_command(commands, name, step.description)
         for field in fields(step.options):
             option = field.name if field.default is MISSING else f"--{field.name.replace('_', '-')}"
             command.add_argument(option, **_OPTIONS_OF_STEPS[field.name])
         if name in CUSTOM:
             _add_custom_options(command, name)
+    command = _add_command(commands, "collect", "review archived photos, make a training folder of what is accepted")
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--archive", help="copy photos for a review from gs://BUCKET, gs://BUCKET/2026/11 or a folder")
+    source.add_argument("--decisions", type=Path, help="decisions.json of the page, or JSON that Label Studio exported")
+    command.add_argument("--out", type=Path, required=True, help="folder of review/ and of the training folder")
+    command.add_argument("--least-sure", type=_count, metavar="N", help=f"photos without a correction ({LEAST_SURE})")
     return parser
+
+
+def _add_command(commands: Any, name: str, description: str) -> argparse.ArgumentParser:
+    """Add a subcommand. Its defaults are those of its option class."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=description, description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    return command
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -129,6 +145,10 @@ def parse(words: Sequence[str]) -> tuple[str, Options]:
     command = values.pop("command")
     if "scale" in values:
         values["scale"] = SCALE_NAMES[values["scale"]]
+    if command == "collect":
+        if "decisions" in values and "least_sure" in values:
+            raise ExportError("--least-sure belongs to --archive: the decisions are about photos that are collected")
+        return command, CollectOptions(**values)
     custom = "model" in values
     kind = CUSTOM[command] if custom else STEPS[command].options
     if custom and "data" in values:

@@ -11,6 +11,7 @@ from export.bundled import STEPS, AverageOptions, GatherOptions, TrainOptions, T
 from export.command_line import parse
 from export.conversion.options import ConvertOptions, QuantizeOptions, VerifyOptions
 from export.errors import ExportError
+from export.review.run import CollectOptions
 
 MODEL = ("--model", "m.keras")
 CONVERT = ("convert", *MODEL, "--out", "m.onnx")
@@ -71,6 +72,13 @@ def test_gather_options_are_accepted() -> None:
     options = GatherOptions(archives=Path("a"), out=Path("o"))
     assert parse(("gather", "--archives", "a", "--out", "o")) == ("gather", options)
     assert parse(("gather",)) == ("gather", GatherOptions())
+
+
+def test_collect_options_are_accepted() -> None:
+    options = CollectOptions(Path("o"), archive="gs://a/2026", least_sure=9)
+    assert parse(("collect", "--archive", "gs://a/2026", "--out", "o", "--least-sure", "9")) == ("collect", options)
+    options = CollectOptions(Path("o"), decisions=Path("d.json"))
+    assert parse(("collect", "--decisions", "d.json", "--out", "o")) == ("collect", options)
 
 
 def test_average_takes_several_runs() -> None:
