@@ -6,7 +6,8 @@ PEERS = bentoml fastapi litert litserve
 
 # $(call options,URL MINUTES): `--url … --minutes …`, for those variables that are set.
 options = $(foreach name,$(1),$(if $($(name)),--$(subst _,-,$(shell echo $(name) | tr A-Z a-z)) $($(name))))
-PYTEST = python -m pytest --ignore=tests/function/backfill --ignore=tests/browser --ignore=tests/export --ignore=tests/infra
+IGNORED = browser infra function/backfill export/conversion export/training export/validation
+PYTEST = python -m pytest $(IGNORED:%=--ignore=tests/%) --ignore-glob='tests/export/test_*.py'
 
 .DEFAULT_GOAL := help
 .PHONY: help serve local-cloud check format lint hooks lock clean export \
