@@ -22,6 +22,7 @@ locals {
       settings = merge(local.both_settings, {
         ALLOWED_BUCKETS   = length(var.allowed_buckets) == 0 ? null : join(",", var.allowed_buckets)
         ARCHIVE_BUCKET    = local.archive_bucket
+        ARCHIVE_METADATA  = var.archive_metadata
         CORS_ALLOW_ORIGIN = var.cors_allow_origin
         THREADS           = tostring(var.http.concurrency)
       })

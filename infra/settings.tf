@@ -13,6 +13,21 @@ variable "allowed_buckets" {
   }
 }
 
+variable "archive_metadata" {
+  description = "ARCHIVE_METADATA: keep archives photos as they were sent, with position, time and camera. null or remove: without them. It needs archive_photos."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.archive_metadata == null || contains(["remove", "keep"], coalesce(var.archive_metadata, "remove"))
+    error_message = "archive_metadata should be remove or keep."
+  }
+  validation {
+    condition     = var.archive_metadata == null || var.archive_photos
+    error_message = "archive_metadata needs archive_photos = true."
+  }
+}
+
 variable "cors_allow_origin" {
   description = "CORS_ALLOW_ORIGIN: the origin of a web page that may call the HTTPS endpoint, or *. It takes allow_unauthenticated."
   type        = string

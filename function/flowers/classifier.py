@@ -92,7 +92,7 @@ class Classifier:
         """Take a loaded model, or load the settings' model.
 
         Raise `ModelError` if it cannot be served, `SettingsError` if the settings do not fit it. `default_top` is the
-        number of predictions if a call does not say.
+        number of predictions if a call does not say, `budget` the pixels that all calls hold together.
         """
         self.model = model or Model.load(settings.model_path)
         card = self.model.card
@@ -101,7 +101,7 @@ class Classifier:
         if settings.top_k not in (self.default_top, Settings.top_k):
             raise SettingsError(f"TOP_K={settings.top_k}: the model {card.name} has {len(card.labels)} classes")
         self._settings = settings
-        self._budget = PixelBudget(settings.pixel_budget)
+        self.budget = PixelBudget(settings.pixel_budget)
         self._catalogue = Catalogue()
 
     @property
@@ -140,7 +140,7 @@ class Classifier:
         """
         started = perf_counter()
         self.check_size(len(data))
-        decoded = decode(data, self.model.card.input_rule, self._settings.max_image_pixels, self._budget)
+        decoded = decode(data, self.model.card.input_rule, self._settings.max_image_pixels, self.budget)
         decoded_at = perf_counter()
         output = look(self.model, decoded.pixels)
         inferred_at = perf_counter()

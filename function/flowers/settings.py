@@ -109,6 +109,7 @@ class Settings:
     allowed_buckets: tuple[str, ...] = ()
     result_topic: str | None = None
     archive_bucket: str | None = None
+    archive_metadata: str = "remove"
     cors_allow_origin: str | None = None
     log_level: str = "INFO"
 
@@ -158,6 +159,9 @@ class Settings:
                 "ALLOWED_BUCKETS", _buckets, cls.allowed_buckets, "bucket names separated by commas, without gs://"
             ),
             archive_bucket=read("ARCHIVE_BUCKET", _bucket, cls.archive_bucket, "the name of a bucket, without gs://"),
+            archive_metadata=read(
+                "ARCHIVE_METADATA", _one_of("remove", "keep"), cls.archive_metadata, "remove or keep"
+            ),
             cors_allow_origin=read("CORS_ALLOW_ORIGIN", _origin, cls.cors_allow_origin, "an origin or *"),
             log_level=read("LOG_LEVEL", _one_of(*levels), cls.log_level, f"one of {', '.join(levels)}"),
         )

@@ -17,6 +17,7 @@ run "refused_1" {
     alert_emails         = ["not an address"]
     alert_thresholds     = { error_ratio = 0 }
     allowed_buckets      = ["gs://bucket"]
+    archive_metadata     = "yes"
     backfill_tag         = "a tag"
     budget               = { billing_account = "mine", monthly_amount = 20 }
     cors_allow_origin    = "app.example.org"
@@ -38,6 +39,7 @@ run "refused_1" {
     var.alert_emails,
     var.alert_thresholds,
     var.allowed_buckets,
+    var.archive_metadata,
     var.backfill_tag,
     var.budget,
     var.cors_allow_origin,

@@ -63,6 +63,7 @@ GOOD: dict[str, tuple[str, object, dict[str, object]]] = {
     "RESULT_BUCKET": ("result_bucket", None, {name: name for name in GOOD_BUCKETS}),
     "RESULT_TOPIC": ("result_topic", None, {name: name for name in GOOD_TOPICS}),
     "ARCHIVE_BUCKET": ("archive_bucket", None, {name: name for name in GOOD_BUCKETS}),
+    "ARCHIVE_METADATA": ("archive_metadata", "remove", {"remove": "remove", "keep": "keep"}),
     "ALLOWED_BUCKETS": (
         "allowed_buckets",
         (),
@@ -88,6 +89,7 @@ BAD: dict[str, tuple[str, ...]] = {
     "RESULT_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
     "RESULT_TOPIC": BAD_TOPICS,
     "ARCHIVE_BUCKET": (*BAD_BUCKETS, "photos,more-photos"),
+    "ARCHIVE_METADATA": ("KEEP", "yes", "0"),
     "ALLOWED_BUCKETS": (*BAD_BUCKETS, ",", "photos,", ",photos", "photos,,more", "photos;more", "photos,*"),
 }
 

@@ -12,7 +12,7 @@ from tests.infra.conftest import ROOT, Planned
 OF_THE_PLATFORM = {"GOOGLE_CLOUD_PROJECT", "LOG_EXECUTION_ID", "THREADS"}
 # Checked at the start, but left to functions-framework's default.
 NOT_SET = {"WORKERS"}
-ONLY_HTTP = {"ALLOWED_BUCKETS", "ARCHIVE_BUCKET", "CORS_ALLOW_ORIGIN"}
+ONLY_HTTP = {"ALLOWED_BUCKETS", "ARCHIVE_BUCKET", "ARCHIVE_METADATA", "CORS_ALLOW_ORIGIN"}
 ONLY_UPLOAD = {"RESULT_BUCKET"}
 
 

@@ -70,10 +70,11 @@ def ask_for(client: FlaskClient, uri: str, query: str = "") -> Reply:
 
 
 def path_of(document: dict[str, Any]) -> str:
-    """Return the path of a result's photo in the archive, by the contract."""
+    """Return the path of a result's photo in the archive, by the contract, without its metadata."""
     day = document["classified_at"][:10].replace("-", "/")
     image = document["image"]
-    return f"{day}/{image['sha256']}{KINDS[image['format']][0]}"
+    kind = image["format"] if image["format"] in ("JPEG", "PNG", "WEBP") else "JPEG"
+    return f"{day}/{image['sha256']}{KINDS[kind][0]}"
 
 
 def with_results(*documents: dict[str, Any]) -> set[str]:

@@ -33,7 +33,8 @@ class Classification:
         self._classifier = classifier
         self._cloud = cloud
         self._writer = ResultWriter(classifier, settings, cloud)
-        self._archive = Archive(settings.archive_bucket, settings, cloud) if settings.archive_bucket else None
+        bucket = settings.archive_bucket
+        self._archive = Archive(bucket, settings, cloud, classifier.budget) if bucket else None
         self._publisher = Publisher(cloud, classifier.identity["version"]) if cloud.open_topic else None
         self._settings = settings
         self._images = ImageReader(settings.max_image_bytes)

@@ -8,8 +8,8 @@ from ..errors import InputError
 
 _EOI, _SOS, _APP1, _APP2, _APP14, _COM = 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0xFE
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}  # TEM and RSTn have no length
-_SKIPPED = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}  # tables, which libjpeg checks
-_METADATA = {*range(0xE0, 0xF0), _COM}
+TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}  # tables, which libjpeg checks
+METADATA = {*range(0xE0, 0xF0), _COM}
 _DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PROGRESSIVE = {0xC2, 0xCA}
 _OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.fromkeys(
@@ -20,7 +20,7 @@ _MAX_SCANS = 100
 # Files have some dozens of segments. Pillow reads each, and what lies between them, in Python.
 _MAX_SEGMENTS, _MAX_JUNK = 2000, 4096
 NO_BITS = 16
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
 
 
 class Segment(NamedTuple):
@@ -68,7 +68,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if at + 2 > len(data):
             raise IndexError
         length = int.from_bytes(data[at : at + 2], "big")
-        if length < 2 and marker in _METADATA:
+        if length < 2 and marker in METADATA:
             length = 2
         if length < 2 or at + length > len(data):
             raise ValueError(f"segment {marker:02X} has {length} bytes")
@@ -98,7 +98,7 @@ def read_frame(data: bytes) -> Frame:
                 raise ValueError("two frames")
             _check_kind(marker, body)
             frame = segment
-        elif marker not in _SKIPPED | _METADATA | {_SOS}:
+        elif marker not in TABLES | METADATA | {_SOS}:
             raise ValueError(f"unknown marker {marker:02X}")
     if frame is None:
         raise ValueError("a scan before its frame")
@@ -134,7 +134,7 @@ def without_metadata(data: bytes) -> bytes:
     kept, at = [data[:2]], 2
     for segment in segments(data):
         is_adobe = segment.marker == _APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
-        if segment.marker in _METADATA and not is_adobe:
+        if segment.marker in METADATA and not is_adobe:
             at = segment.end
             continue
         kept.append(data[at : segment.end])
@@ -156,7 +156,7 @@ class Scan(NamedTuple):
 def scans(data: bytes, frame: Frame) -> list[Scan]:
     """Return the scans that libjpeg decodes before it shows a row. The last one may be incomplete."""
     found = []
-    markers = [match.start() for match in _MARKER.finditer(data, frame.scan)]
+    markers = [match.start() for match in MARKER.finditer(data, frame.scan)]
     for start, end in zip(markers, [*markers[1:], len(data)], strict=True):
         if data[start + 1] == _EOI:
             break

@@ -47,7 +47,8 @@ def chunks(data: bytes) -> Iterator[Chunk]:
     raise ValueError(f"more than {_MAX_CHUNKS} chunks")
 
 
-def _is_intact(data: bytes, chunk: Chunk) -> bool:
+def is_intact(data: bytes, chunk: Chunk) -> bool:
+    """Return whether a chunk has its checksum."""
     checksum = zlib.crc32(chunk.body, zlib.crc32(chunk.kind))
     return data[chunk.end - 4 : chunk.end] == checksum.to_bytes(4, "big")
 
@@ -61,7 +62,7 @@ def read_png(data: bytes) -> Png:
             raise ValueError("the header is not the first chunk, or not the only one")
         if place == 0:
             width, height = int.from_bytes(chunk.body[:4], "big"), int.from_bytes(chunk.body[4:8], "big")
-        elif chunk.kind in wanted and chunk.kind not in found and _is_intact(data, chunk):
+        elif chunk.kind in wanted and chunk.kind not in found and is_intact(data, chunk):
             found[chunk.kind] = bytes(chunk.body)
     png = Png(width, height, exif=found.get(b"eXIf", b""))
     if len(cicp := found.get(b"cICP", b"")) == 4:
@@ -90,7 +91,7 @@ def without_metadata(data: bytes) -> bytes:
     kept = [data[:_SIGNATURE_BYTES]]
     for chunk in chunks(data):
         needed = _TRANSPARENCY_BYTES.get(data[25], 1)  # by the header's colour type
-        intact = chunk.kind == b"tRNS" and len(chunk.body) >= needed and _is_intact(data, chunk)
+        intact = chunk.kind == b"tRNS" and len(chunk.body) >= needed and is_intact(data, chunk)
         if chunk.kind[:1].isupper() or intact:
             kept.append(data[chunk.start : chunk.end])
     return b"".join(kept)

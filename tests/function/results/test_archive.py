@@ -1,5 +1,6 @@
 """Test that with an archive each photo sent over HTTP is stored once, with its result beside it."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from google.cloud import storage
+from PIL import Image
 
 from flowers.cloud.objects import ObjectAddress
 from flowers.cloud.storage import Storage
@@ -28,9 +30,38 @@ from tests.support.http_buckets import (
 )
 from tests.support.http_contract import json_request, multipart, part, post
 from tests.support.paths import ROOT
+from tests.support.pictures import whole
+from tests.support.telling_photos import GPS, says_nothing, telling
 
 
 @pytest.mark.parametrize("format", KINDS)
+def test_photo_with_metadata_is_kept_if_it_is_set(bucket: storage.Bucket, format: str) -> None:
+    data = telling(format)
+    client = client_of_storage(archive_bucket=bucket.name, archive_metadata="keep")
+    answer = post(client, data).document
+    name = f"{path_of(answer).rpartition('.')[0]}{KINDS[format][0]}"
+    until(lambda: kept(bucket) == {name, f"{name}.json"})
+    photo = bucket.get_blob(name)
+    assert (photo.content_type, photo.download_as_bytes()) == (KINDS[format][1], data)
+
+
+@pytest.mark.parametrize("format", KINDS)
+def test_position_in_a_photo_is_not_in_the_archive(bucket: storage.Bucket, format: str) -> None:
+    data = telling(format, 6 if format in ("JPEG", "PNG", "WEBP") else 1)
+    answer = post(client_of_storage(archive_bucket=bucket.name), data).document
+    until(lambda: kept(bucket) == with_results(answer))
+    photo = bucket.get_blob(path_of(answer))
+    stored = photo.download_as_bytes()
+    assert format in ("GIF", "BMP") or GPS in whole(data).getexif()
+    assert says_nothing(stored)
+    assert photo.content_type == Image.MIME[str(whole(stored).format)]
+    document = json.loads(bucket.blob(f"{path_of(answer)}.json").download_as_bytes())
+    assert document["image"]["sha256"] == hashlib.sha256(data).hexdigest()
+    again = post(client_of_storage(), stored).document
+    assert all(again["image"][side] == answer["image"][side] for side in ("width", "height"))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_photo_is_kept_with_its_result_beside_it(bucket: storage.Bucket, format: str) -> None:
     data = encode(draw_flower(), format)
     answer = post(client_of_storage(archive_bucket=bucket.name), data).document
