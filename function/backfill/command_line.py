@@ -22,8 +22,8 @@ from .job import ConfigurationError, Job
 from .pattern import Pattern
 
 _DESCRIPTION = """\
-Classifies the images of a bucket, or of a folder, that have no result yet, and writes each result beside its image, as
-the upload function does. Run it again at any time: it does what is missing, and nothing twice.
+Classify the images of a bucket, or of a folder, that have no result yet. Write each result beside its image, as the
+upload function does. Run it again at any time: it does what is missing, and nothing twice.
 
   python -m backfill --input './photos/**'
   python -m backfill --input 'gs://garden/2025/**' --dry-run
@@ -32,13 +32,13 @@ the upload function does. Run it again at any time: it does what is missing, and
       --sdk_container_image IMAGE --sdk_location container
 """
 _EPILOGUE = """\
-patterns (in quotation marks, so that the shell leaves them alone):
-  **   any text; `2025/**/*.jpg` has `2025/rose.jpg` too      *   any text without a slash      ?   one character
+patterns (quote them, so that the shell does not expand them):
+  **   any text; `2025/**/*.jpg` also matches `2025/rose.jpg`      *   any text without a slash      ?   one character
 
 settings:
   the environment variables of the function apply: MODEL_PATH, TOP_K, RESULT_SUFFIX, RESULT_BUCKET and the others.
 
-options of Apache Beam follow as they are: --runner, --project, --region, --temp_location, --max_num_workers, …
+options of Apache Beam are passed on: --runner, --project, --region, --temp_location, --max_num_workers, …
   --direct_num_workers N         processes on this machine (default: one for each core)
 
 exit status:
@@ -90,12 +90,18 @@ def read_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Co
         allow_abbrev=False,
     )
     parser.add_argument("--input", required=True, metavar="PATTERN", help="gs://bucket/pattern, or a pattern of files")
-    parser.add_argument("--all", action="store_true", help="redo the images that have their result, too")
-    parser.add_argument("--retry-faulty", action="store_true", help="redo the images that have an error document, too")
-    parser.add_argument("--dry-run", action="store_true", help="only count, and estimate the time")
-    parser.add_argument("--bigquery", metavar="PROJECT:DATASET.TABLE", help="write the results of this run there, too")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="a page with a chart and the odd ones")
-    parser.add_argument("--csv", type=Path, metavar="FILE.csv", help="a folder's results as a table for a spreadsheet")
+    parser.add_argument("--all", action="store_true", help="also redo images that have their result")
+    parser.add_argument("--retry-faulty", action="store_true", help="also redo images that have an error document")
+    parser.add_argument("--dry-run", action="store_true", help="only count the images and estimate the time")
+    parser.add_argument(
+        "--bigquery", metavar="PROJECT:DATASET.TABLE", help="also write the results of this run to a table"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page: a chart, and invalid and unsure images"
+    )
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE.csv", help="write a folder's results as a table for a spreadsheet"
+    )
     parser.add_argument("--xmp", action="store_true", help="write a sidecar photo.jpg.xmp with the kind of each photo")
     given, rest = parser.parse_known_args(arguments)
     own = Options(**vars(given))

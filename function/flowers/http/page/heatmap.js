@@ -1,7 +1,7 @@
 "use strict";
-// A heat map over the photo: what speaks for a species keeps its light and glows, the rest falls into shade.
+// Draw a heat map over the photo: evidence for a species keeps its light and glows, the rest is shaded.
 
-// Stops of a value, and red, green, blue (0 to 255) and opacity there; the first is also the stylesheet's shade.
+// Value, red, green, blue (0 to 255) and opacity of each stop. The first is also the stylesheet's shade.
 const GLOW = [
   [0, [24, 14, 44, 0.52]],
   [0.35, [96, 24, 84, 0.46]],
@@ -18,7 +18,7 @@ function glow(value) {
   return `rgb(${red} ${green} ${blue} / ${alpha})`;
 }
 
-/** A map's value at a place between its own, 0 to 1 across and down. */
+/** Return a map's value at a place between its own, 0 to 1 across and down. */
 function valueAt({ width, height, values }, across, down) {
   const x = Math.min(Math.max(across * width - 0.5, 0), width - 1);
   const y = Math.min(Math.max(down * height - 0.5, 0), height - 1);
@@ -28,7 +28,7 @@ function valueAt({ width, height, values }, across, down) {
   return row(top) * (1 - y + top) + row(bottom) * (y - top);
 }
 
-/** The canvas that shows `heatmap` over a photo of `image.width` × `image.height` pixels, placed where it belongs. */
+/** Return the canvas that shows `heatmap` at its place over a photo of `image.width` × `image.height` pixels. */
 function drawHeatmap(heatmap, image) {
   const canvas = document.createElement("canvas");
   canvas.className = "heat";
@@ -49,7 +49,7 @@ function drawHeatmap(heatmap, image) {
   return canvas;
 }
 
-/** The ninth of the photo with the strongest evidence, 0 to 8 row by row; -1 where there is none. */
+/** Return the ninth of the photo with the strongest evidence, 0 to 8 row by row, or -1 if there is none. */
 function placeOf({ width, height, values, area }, image) {
   const strongest = values.indexOf(Math.max(...values));
   if (values[strongest] === 0) return -1;

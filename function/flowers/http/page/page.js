@@ -1,5 +1,5 @@
 "use strict";
-// The page itself. Whatever comes from a file or an answer is set as text, never as HTML.
+// Show the page. Whatever comes from a file or an answer is set as text, never as HTML.
 
 const AT_ONCE = 2;
 const AGAIN = ["UNAVAILABLE", "UNREACHABLE", "INTERNAL"];
@@ -16,14 +16,14 @@ let working = 0;
 
 const find = (id) => document.getElementById(id);
 
-/** A new element; properties are those of the DOM, children are elements or texts. */
+/** Return a new element; properties are those of the DOM, children are elements or texts. */
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }
 
-// ── Taking photos in ──────────────────────────────────────────────────────────────────────────────
+// ── Adding photos ─────────────────────────────────────────────────────────────────────────────────
 
 function take(files) {
   if (files.length === 0) return;
@@ -76,7 +76,7 @@ async function lookAt(photo) {
   announce(say("says", { file: photo.name, answer: inOneLine(photo) }));
 }
 
-/** Looks at the plant of `photo` again, with further photos of it. */
+/** Classify the plant of `photo` again, with further photos of it. */
 function addToPlant(photo, files) {
   const room = MOST_OF_A_PLANT - 1 - photo.more.length;
   if (files.length === 0 || photo.status !== "done") return;
@@ -199,7 +199,7 @@ function showResult() {
   find("words").replaceChildren(verdict, ...words, title, list, ...anotherPhoto(current));
 }
 
-/** How many photos the answer is from, and a button for another one. */
+/** Show how many photos the answer is from, and a button for another one. */
 function anotherPhoto(photo) {
   const count = photo.more.length + 1;
   const parts = count > 1 ? [make("p", { id: "of-plant", className: "hint" }, say("ofPlant", { count }))] : [];
@@ -212,7 +212,7 @@ function anotherPhoto(photo) {
   return parts;
 }
 
-/** The family, how fine the answer is, and a link to the taxon, as far as they are known. */
+/** Show the family, the rank, and a link to the taxon, as far as they are known. */
 function plant({ family, rank, inaturalist_taxon_id: taxon }) {
   const words = [family && say("family", { family }), rankText("rankHints", rank)].filter(Boolean);
   const facts = words.length ? [make("p", { className: "plant" }, words.join(" · "))] : [];
@@ -269,7 +269,7 @@ function showFault() {
   );
 }
 
-// ── Why it says so ────────────────────────────────────────────────────────────────────────────────
+// ── Evidence ──────────────────────────────────────────────────────────────────────────────────────
 
 function choose(index) {
   current.chosen = current.chosen === index ? null : index;

@@ -1,5 +1,5 @@
 "use strict";
-// The way of a photo to the classifier: scaled down in the browser, sent, its answer read.
+// Scale photos down in the browser, send them to the classifier, and read its answers.
 
 // The model sees 224 pixels of the middle square; this leaves it far more than it needs.
 const SHORT_SIDE = 768;
@@ -10,14 +10,14 @@ const PATIENCE_MS = 60_000;
 // The address that answers, with a slash at its end: the function may be served below a path.
 const SERVICE = new URL(location.pathname.replace(/\/?$/, "/"), location.origin);
 
-/** The address that so many photos of a plant are sent to, and that the curl line quotes. */
+/** Return the address for so many photos of a plant, which the curl line quotes too. */
 function classifyAddress(count) {
   const address = new URL(SERVICE);
   address.search = new URLSearchParams({ lang: language, heatmap: "1", ...(count > 1 && { fuse: "1" }) });
   return address;
 }
 
-/** What is sent for a file: a large photo scaled down and upright, all else as it is, also what only the server reads. */
+/** Return what to send for a file: a large photo scaled down and upright, any other file unchanged. */
 async function prepare(file) {
   let bitmap;
   try {
@@ -42,7 +42,7 @@ async function prepare(file) {
   return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", JPEG_QUALITY));
 }
 
-/** The body of a request with what `prepare` gave: one photo as it is, several as a form. */
+/** Return the body of a request with the files of `prepare`: one photo as it is, several as a form. */
 function bodyOf(sent) {
   if (sent.length === 1) return { body: sent[0], headers: { "Content-Type": "application/octet-stream" } };
   const body = new FormData();
@@ -50,7 +50,7 @@ function bodyOf(sent) {
   return { body };
 }
 
-/** The result document of photos of a plant that `prepare` gave; throws an Error whose message is the reason there is none. */
+/** Return the result document for photos from `prepare`. Throw an Error whose message is the reason of a failure. */
 async function classify(sent) {
   if (sent.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) throw new Error("IMAGE_TOO_LARGE");
   try {
@@ -73,7 +73,7 @@ async function classify(sent) {
   throw new Error(answer.error?.reason ?? ([429, 502, 503, 504].includes(response.status) ? "UNAVAILABLE" : "INTERNAL"));
 }
 
-/** The command that gives the same answer; names are quoted for a POSIX shell, and `@-` would be standard input. */
+/** Return the command that gives the same answer; names are quoted for a POSIX shell, and `@-` would be standard input. */
 function curlLine(names) {
   const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
   const files = names.map((name) => (name === "-" ? "./-" : name));

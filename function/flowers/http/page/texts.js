@@ -1,5 +1,5 @@
 "use strict";
-// All that the page says, one table a language. {words} in braces are filled in by `say`.
+// Hold all texts of the page, one table per language. `say` fills in the {words} in braces.
 
 const TEXTS = {
   en: {
@@ -48,7 +48,7 @@ const TEXTS = {
     visit: "Your photos",
     visitHint: "This list stays on this page and is gone when you close it.",
     visitHintArchived: "This list is gone when you close the page. The service keeps the photos that you send.",
-    progressLabel: "Photos looked at",
+    progressLabel: "Photos classified",
     progress: "{done} of {all}",
     again: "Try again",
     says: "{file}: {answer}",
@@ -116,7 +116,7 @@ const TEXTS = {
     visit: "Tus fotos",
     visitHint: "Esta lista se queda en esta página y desaparece al cerrarla.",
     visitHintArchived: "Esta lista desaparece al cerrar la página. El servicio guarda las fotos que envías.",
-    progressLabel: "Fotos miradas",
+    progressLabel: "Fotos clasificadas",
     progress: "{done} de {all}",
     again: "Reintentar",
     says: "{file}: {answer}",
@@ -148,19 +148,19 @@ function firstLanguage() {
 
 let language = firstLanguage();
 
-/** The text of `key` in the page's language, its {words} filled in from `values`. */
+/** Return the text of `key` in the page's language, its {words} filled in from `values`. */
 function say(key, values = {}) {
   return TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** What an error means and what to do about it. */
+/** Return what an error means and what to do about it. */
 function explain(reason) {
   const texts = TEXTS[language].errors;
   const [title, advice] = texts[Object.hasOwn(texts, reason) ? reason : "INTERNAL"];
   return { title, advice };
 }
 
-/** A confidence, 0 to 1, as a whole percentage that never claims 0 or 100. */
+/** Return a confidence, 0 to 1, as a whole percentage that never claims 0 or 100. */
 function percent(confidence) {
   const write = (value) => new Intl.NumberFormat(language, { style: "percent" }).format(value);
   if (confidence < 0.01) return "< " + write(0.01);
