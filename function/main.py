@@ -8,7 +8,7 @@ import flask
 import functions_framework
 from cloudevents.http.event import CloudEvent
 
-from flowers.log import ColdStart, configure_logging
+from flowers.log import ColdStart, configure_logging, log_everything
 from flowers.model.loading import LoadingModel
 from flowers.process import (
     answer_bad_requests,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 def _start() -> tuple["HttpFunction", "UploadFunction"]:
     """Make both functions. Import the code that needs no model while the model is loaded."""
     cold_start = ColdStart()
+    configure_logging("INFO")
+    log_everything()
     settings = Settings.from_environment(os.environ)
     logger = configure_logging(settings.log_level)
     return_large_blocks()

@@ -4,7 +4,9 @@ import logging
 import os
 import re
 import sys
+import threading
 import time
+from types import TracebackType
 
 from . import process
 from .documents import to_json
@@ -39,6 +41,29 @@ def configure_logging(level: str) -> logging.Logger:
     logger.setLevel(level)
     logger.propagate = False
     return logger
+
+
+def log_everything() -> None:
+    """Write also what other libraries log, Python's warnings and uncaught errors as lines of JSON.
+
+    On a terminal, all that stays as a person reads it. Call `configure_logging` first.
+    """
+    if sys.stderr.isatty():
+        return
+    (handler,) = logging.getLogger("flowers").handlers
+    root = logging.getLogger()
+    root.handlers = [*(one for one in root.handlers if not isinstance(one.formatter, _JsonFormatter)), handler]
+    logging.captureWarnings(True)
+    process.log_server_errors(handler)
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _log_uncaught
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = lambda uncaught: _log_uncaught(*uncaught[:3])
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    found = error or kind()
+    logging.getLogger("flowers").critical("%s: %s", kind.__name__, found, exc_info=(kind, found, traceback))
 
 
 def trace_id(google: str | None, w3c: str | None) -> str | None:

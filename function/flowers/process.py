@@ -7,6 +7,7 @@ import ctypes
 import functools
 import gc
 import importlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -97,6 +98,22 @@ def answer_bad_requests(answer: Callable[[int], tuple[int, bytes]]) -> None:
             util.write_nonblock(connection, head.encode() + body)
 
         util.write_error = write_error
+
+
+def log_server_errors(handler: logging.Handler) -> None:
+    """Let gunicorn write its log with `handler`.
+
+    functions-framework has no option for it. gunicorn would set a handler of its own once it starts.
+    """
+    with suppress(ImportError):  # Windows has another server
+        server_logs: Any = importlib.import_module("gunicorn.glogging")
+        set_up = server_logs.Logger.setup
+
+        def set_up_with_handler(logger: Any, configuration: Any) -> None:
+            set_up(logger, configuration)
+            logger.error_log.handlers = [handler]
+
+        server_logs.Logger.setup = set_up_with_handler
 
 
 @contextmanager
