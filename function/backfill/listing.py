@@ -12,7 +12,7 @@ from flowers.results.writer import reason_to_skip
 from .job import Job
 from .local_files import FileAddress
 
-TO_DO, NO_IMAGE, LONG_NAME = "to_do", "no_image", "name_too_long"
+TO_DO, NO_IMAGE, LONG_NAME, CORRECTION = "to_do", "no_image", "name_too_long", "correction"
 
 
 class Task(NamedTuple):
@@ -33,11 +33,25 @@ class Task(NamedTuple):
         return StoredObject(address, self.generation, self.size, content_encoding=self.content_encoding)
 
 
+class Document(NamedTuple):
+    """Name a result that is there, or a correction."""
+
+    place: str
+    name: str
+    generation: int
+    size: int
+    correction: bool
+
+
 class Found(NamedTuple):
-    """Hold the state of a listed object: a constant of this module, or a `ResultState`'s value. `TO_DO` has a task."""
+    """Hold the state of a listed object: a constant of this module, or a `ResultState`'s value.
+
+    `TO_DO` has a task. A result that is there and a correction have a document.
+    """
 
     state: str
     task: Task | None = None
+    document: Document | None = None
 
 
 def pair(
@@ -112,9 +126,16 @@ class Listing:
     def _is_meant(self, stored: StoredObject) -> bool:
         if stored.address.bucket != self._job.place or not self._job.pattern.matches(stored.address.name):
             return False
+        if self._is_correction(stored):
+            return True
         return reason_to_skip(stored, self._settings.result_suffix) not in ("a folder", "a result")
 
+    def _is_correction(self, stored: StoredObject) -> bool:
+        return stored.address.name.endswith(f".correction{self._settings.result_suffix}")
+
     def _judge(self, image: StoredObject, existing: StoredObject | None) -> Found:
+        if self._is_correction(image):
+            return Found(CORRECTION, document=_document(image, correction=True))
         if reason_to_skip(image, self._settings.result_suffix):
             return Found(NO_IMAGE)
         if not self._job.holds(self._results.address(image.address).name):
@@ -123,7 +144,12 @@ class Listing:
         faulty = existing is not None and existing.metadata.get(SCHEMA) == ERROR_SCHEMA
         again = self._job.redo_all or (self._job.retry_faulty and faulty)
         if state.settled and not (again and state is ResultState.REPEATED):
-            return Found(state.value)
+            counted = existing and state is not ResultState.FOREIGN and not faulty
+            return Found(state.value, document=_document(existing) if existing and counted else None)
         replaced = existing.generation if existing else 0
         name, encoding = image.address.name, image.content_encoding
         return Found(TO_DO, Task(name, image.generation, image.size, encoding, replaced))
+
+
+def _document(stored: StoredObject, correction: bool = False) -> Document:
+    return Document(stored.address.bucket, stored.address.name, stored.generation, stored.size, correction)

@@ -28,7 +28,7 @@ COUNTERS = "backfill"
 BYTES_TO_DO, FOLDERS_LEFT = "bytes_to_do", "folders_left"
 # Prefixes of the counters that each reason and each species has.
 REASON, SPECIES, NOT_IDENTIFIED = "invalid: ", "species: ", "not_identified"
-FOLDERS, FAILED = "folders", "failed"
+FOLDERS, FAILED, DOCUMENTS = "folders", "failed", "documents"
 # Images that a bundle has taken on: one lot at work, another waiting.
 _AHEAD = 2 * IMAGES_AT_ONCE
 
@@ -41,7 +41,10 @@ def count(what: str, number: int = 1) -> None:
 
 
 class _List(beam.DoFn):
-    """List the tasks at the top of a job (""), with its folders tagged, or all tasks below a folder."""
+    """List the tasks at the top of a job (""), or all tasks below a folder.
+
+    Tagged are the folders at the top, and the documents that are there.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -58,6 +61,8 @@ class _List(beam.DoFn):
                     yield pvalue.TaggedOutput(FOLDERS, found)
                     continue
                 count(found.state)
+                if found.document:
+                    yield pvalue.TaggedOutput(DOCUMENTS, found.document)
                 if found.task:
                     count(BYTES_TO_DO, found.task.size)
                     to_do += 1
@@ -113,11 +118,22 @@ class _Classify(beam.DoFn):
         return outcome
 
 
-def list_tasks(begin: beam.Pipeline, job: Job) -> beam.PCollection:
-    """List the tasks of a job, spread evenly over the workers. Folders are listed in parallel."""
-    top = begin | "Begin" >> beam.Create([""]) | "List top" >> beam.ParDo(_List(job)).with_outputs(FOLDERS, main=TO_DO)
-    below = top[FOLDERS] | "Spread folders" >> beam.Reshuffle() | "List folders" >> beam.ParDo(_List(job))
-    return (top[TO_DO], below) | "All tasks" >> beam.Flatten()
+def list_tasks(begin: beam.Pipeline, job: Job) -> tuple[beam.PCollection, beam.PCollection]:
+    """List the tasks of a job, spread evenly over the workers, and the documents that are there.
+
+    Folders are listed in parallel.
+    """
+    tags = (FOLDERS, DOCUMENTS)
+    top = begin | "Begin" >> beam.Create([""]) | "List top" >> beam.ParDo(_List(job)).with_outputs(*tags, main=TO_DO)
+    below = (
+        top[FOLDERS]
+        | "Spread folders" >> beam.Reshuffle()
+        | "List folders" >> beam.ParDo(_List(job)).with_outputs(*tags, main=TO_DO)
+    )
+    return (
+        (top[TO_DO], below[TO_DO]) | "All tasks" >> beam.Flatten(),
+        (top[DOCUMENTS], below[DOCUMENTS]) | "All documents" >> beam.Flatten(),
+    )
 
 
 def classify(tasks: beam.PCollection, job: Job) -> beam.PCollection:

@@ -1,7 +1,6 @@
 """Write a page about a job: the summary, a chart of the species, and thumbnails of invalid and least sure images."""
 
 import base64
-import html
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -20,33 +19,20 @@ from flowers.imaging.memory import PixelBudget
 
 from .job import Job
 from .listing import Task
+from .page import bar, cell, count, table, text, write_html
+from .quality import quality_parts
 from .summary import Summary
 from .worker import CLASSIFIED, INVALID, TaskOutcome
 
 _LEAST_SURE, _INVALID_OF_A_REASON, _OF_A_KIND = 48, 24, 12
-_LEAST, _KIND, _INVALID = "least sure", "kind", "invalid"
+_LEAST, _KIND, _INVALID, _QUALITY = "least sure", "kind", "invalid", "quality"
 _THUMBNAIL = InputRule(160, 160, "crop")
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-body { color: #222; background: #fff }
-table { border-collapse: collapse }
-td { padding: .1rem .8rem .1rem 0 }
-.n { text-align: right; font-variant-numeric: tabular-nums }
-.bar { background: #7a4fb5; height: .9rem; border-radius: 2px }
-.chart td { width: 1%; white-space: nowrap }
-.chart td:last-child { width: 60% }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 1rem }
-figure { margin: 0; font-size: 13px; overflow-wrap: anywhere }
-img, .none { width: 160px; height: 160px; border-radius: 4px; background: #eee }
-.none { display: grid; place-items: center; color: #777 }
-@media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 } .none { background: #333 } }
-"""
 
 
-def write_samples(outcomes: beam.PCollection, place: str) -> None:
+def write_samples(outcomes: beam.PCollection, quality: beam.PCollection, place: str) -> None:
     """Write some images of each kind, the least sure, and some invalid ones of each reason into the file `place`.
 
-    Each is a line of JSON, with the `part` of the report that it is for.
+    The counts of `count_quality` come with them. Each is a line of JSON, with the `part` of the report that it is for.
     """
     least_sure = (
         outcomes
@@ -74,6 +60,7 @@ def write_samples(outcomes: beam.PCollection, place: str) -> None:
             least_sure | "As least sure" >> beam.Map(_sample, _LEAST),
             of_kinds | "As kinds" >> beam.Map(_sample, _KIND),
             invalid | "As invalid" >> beam.Map(_sample, _INVALID),
+            quality | "As counts" >> beam.Map(_count),
         )
         | "Samples" >> beam.Flatten()
         | "Lines" >> beam.Map(json.dumps)
@@ -83,6 +70,10 @@ def write_samples(outcomes: beam.PCollection, place: str) -> None:
 
 def _sample(entry: dict[str, Any], part: str) -> dict[str, Any]:
     return {**entry, "part": part}
+
+
+def _count(entry: list[Any]) -> dict[str, Any]:
+    return {"count": entry, "part": _QUALITY}
 
 
 def _is_identified(outcome: TaskOutcome) -> bool:
@@ -136,23 +127,20 @@ def write_page(file: Path, summary: Summary, samples: list[dict[str, Any]], job:
     invalid = [entry for entry in samples if entry["part"] == _INVALID]
     invalid.sort(key=lambda entry: (entry["document"]["error"]["reason"], entry["task"]))
     rows = "".join(
-        f"<tr><td>{_text(name)}</td><td class=n>{number:,}</td><td>{_text(remark)}</td></tr>"
+        f"<tr><td>{text(name)}</td><td class=n>{number:,}</td><td>{text(remark)}</td></tr>"
         for name, number, remark in summary.rows()
     )
     most = max((number for _, number in summary.species), default=1)
-    bars = "".join(
-        f"<tr><td>{_text(label)}</td><td class=n>{number:,}</td>"
-        f'<td><div class=bar style="width:{100 * number / most:.1f}%"></div></td></tr>'
-        for label, number in summary.species
-    )
+    bars = [[cell(label), count(number), bar(number / most)] for label, number in summary.species]
     parts = [
-        f"<h1>{_text(job.uri)}</h1><p>Model version {_text(job.model_version)}, {summary.seconds:,.0f} seconds</p>",
+        f"<h1>{text(job.uri)}</h1><p>Model version {text(job.model_version)}, {summary.seconds:,.0f} seconds</p>",
         f"<table>{rows}</table>",
-        f"<h2>Species</h2><table class=chart>{bars}</table>" if bars else "",
+        *quality_parts(entry["count"] for entry in samples if entry["part"] == _QUALITY),
+        table("Species of this run", bars),
         _gallery("Invalid", invalid, job),
         _gallery("Least sure", sorted(sure, key=_confidence), job),
     ]
-    _write_html(file, f"Flowers: {job.uri}", parts)
+    write_html(file, f"Flowers: {job.uri}", parts)
 
 
 def page_of_kinds(file: Path) -> Path:
@@ -166,19 +154,11 @@ def write_page_of_kinds(file: Path, summary: Summary, samples: list[dict[str, An
     for entry in samples:
         if entry["part"] == _KIND:
             kinds[entry["document"]["species"]["label"]].append(entry)
-    parts = [f"<h1>{_text(job.uri)}, by kind</h1><p>At most {_OF_A_KIND} photos of each kind.</p>"]
+    parts = [f"<h1>{text(job.uri)}, by kind</h1><p>At most {_OF_A_KIND} photos of each kind.</p>"]
     for label, number in summary.species:
         entries = sorted(kinds[label], key=_confidence, reverse=True)
-        parts.append(_gallery(f"{_text(label)}: {number:,}", entries, job))
-    _write_html(file, f"Flowers by kind: {job.uri}", parts)
-
-
-def _write_html(file: Path, title: str, parts: list[str]) -> None:
-    file.write_text(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{_text(title)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n",
-        encoding="utf-8",
-    )
+        parts.append(_gallery(f"{text(label)}: {number:,}", entries, job))
+    write_html(file, f"Flowers by kind: {job.uri}", parts)
 
 
 def _gallery(title: str, entries: list[dict[str, Any]], job: Job) -> str:
@@ -194,16 +174,16 @@ def _gallery(title: str, entries: list[dict[str, Any]], job: Job) -> str:
         except (FlowersError, ObjectMissingError):  # what cannot be shown is the point of some of them
             picture = "<div class=none>not shown</div>"
         figures.append(
-            f"<figure>{picture}<figcaption>{_said(document)}<br>{_text(document['image']['uri'])}</figcaption></figure>"
+            f"<figure>{picture}<figcaption>{_said(document)}<br>{text(document['image']['uri'])}</figcaption></figure>"
         )
     return f"<h2>{title}</h2><div class=grid>{''.join(figures)}</div>"
 
 
 def _said(document: Mapping[str, Any]) -> str:
     if "error" in document:
-        return f"<b>{_text(document['error']['reason'])}</b> {_text(document['error']['message'])}"
+        return f"<b>{text(document['error']['reason'])}</b> {text(document['error']['message'])}"
     best, remark = document["predictions"][0], "" if document["identified"] else ", not identified"
-    return f"<b>{_text(best['name'])}</b> {best['confidence']:.2f}{remark}"
+    return f"<b>{text(best['name'])}</b> {best['confidence']:.2f}{remark}"
 
 
 def _thumbnail(data: bytes, job: Job) -> str:
@@ -212,7 +192,3 @@ def _thumbnail(data: bytes, job: Job) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=80)
     return base64.b64encode(file.getvalue()).decode()
-
-
-def _text(text: str) -> str:
-    return html.escape(text.encode(errors="backslashreplace").decode())

@@ -30,6 +30,7 @@ from .estimate import estimate
 from .job import ConfigurationError, Job
 from .pipeline import classify, list_tasks
 from .progress import ProgressBar
+from .quality import count_quality
 from .report import page_of_kinds, read_samples, write_page, write_page_of_kinds, write_samples
 from .sidecars import write_sidecars
 from .summary import Summary
@@ -118,13 +119,13 @@ def _pipeline(command: Command) -> beam.Pipeline:
 
 
 def _run(pipeline: beam.Pipeline, command: Command, job: Job, samples: str) -> PipelineResult:
-    tasks = list_tasks(pipeline, job)
+    tasks, documents = list_tasks(pipeline, job)
     if not command.dry_run:
         outcomes = classify(tasks, job)
         if command.table:
             write_rows(outcomes, command.table)
         if command.report:
-            write_samples(outcomes, samples)
+            write_samples(outcomes, count_quality(outcomes, documents, job), samples)
     try:
         result = pipeline.run()
         result.wait_until_finish()
