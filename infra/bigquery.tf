@@ -15,23 +15,44 @@ locals {
     { uploads = local.results_bucket },
     var.archive_photos ? { archive = local.archive_bucket } : {},
   )
+
+  document_tables = merge(
+    { for key, bucket in local.documents : key => { uri = "gs://${bucket}/*${var.result_suffix}", schema = "result_schema.json", holds = "Result and error documents" } },
+    var.archive_photos ? { corrections = { uri = "gs://${local.archive_bucket}/*.correction${var.result_suffix}", schema = "correction_schema.json", holds = "Corrections" } } : {},
+  )
+
+  # What an operator looks at to see whether the results are still right.
+  quality_views = merge(
+    { for key, view in merge(google_bigquery_table.classifications, { for view in google_bigquery_table.streamed_classifications : "streamed" => view }) : "${key}_quality" => {
+      description = "Photos of each week by kind and confidence, from ${view.table_id}"
+      query       = templatefile("${path.module}/quality.sql", { classifications = "${local.dataset}.${view.table_id}" })
+    } },
+    var.archive_photos ? { corrections = {
+      description = "One row a correction, with what the model had answered"
+      query = templatefile("${path.module}/corrections.sql", {
+        documents       = "${local.dataset}.${google_bigquery_table.documents["corrections"].table_id}"
+        classifications = "${local.dataset}.${google_bigquery_table.classifications["archive"].table_id}"
+      })
+    } } : {},
+  )
+  dataset = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}"
 }
 
 resource "google_bigquery_table" "documents" {
-  for_each = local.documents
+  for_each = local.document_tables
 
   dataset_id  = google_bigquery_dataset.results.dataset_id
   table_id    = "${each.key}_documents"
-  description = "Result and error documents in gs://${each.value}, one row each. Queries fail until there is a first one."
+  description = "${each.value.holds} in ${each.value.uri}, one row each. Queries fail until there is a first one."
   # The table holds no data: deleting or replacing it, as a new column does, loses nothing.
   deletion_protection = false
 
   external_data_configuration {
     source_format = "NEWLINE_DELIMITED_JSON"
-    source_uris   = ["gs://${each.value}/*${var.result_suffix}"]
+    source_uris   = [each.value.uri]
     autodetect    = false
     # Compact, so that a change of layout in the file replaces no table.
-    schema                = jsonencode(jsondecode(file("${path.module}/result_schema.json")))
+    schema                = jsonencode(jsondecode(file("${path.module}/${each.value.schema}")))
     ignore_unknown_values = true # a newer function may say more than the table knows
     max_bad_records       = 1000 # uploads that happen to end in the suffix and are no documents of ours
   }
@@ -48,10 +69,24 @@ resource "google_bigquery_table" "classifications" {
   view {
     use_legacy_sql = false
     query = templatefile("${path.module}/classifications.sql", {
-      documents    = "${var.project_id}.${google_bigquery_dataset.results.dataset_id}.${google_bigquery_table.documents[each.key].table_id}"
+      documents    = "${local.dataset}.${google_bigquery_table.documents[each.key].table_id}"
       image_uri    = "COALESCE(image.uri, _FILE_NAME)"
       image        = "COALESCE(image.uri, _FILE_NAME)"
       document_uri = "_FILE_NAME"
     })
+  }
+}
+
+resource "google_bigquery_table" "quality" {
+  for_each = local.quality_views
+
+  dataset_id          = google_bigquery_dataset.results.dataset_id
+  table_id            = each.key
+  description         = each.value.description
+  deletion_protection = false
+
+  view {
+    use_legacy_sql = false
+    query          = each.value.query
   }
 }

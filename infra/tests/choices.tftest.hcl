@@ -125,7 +125,15 @@ run "own_key_in_a_multi_region" {
     error_message = "The HTTPS function should add to the archive and read it, and replace nothing in it but results."
   }
   assert {
-    condition     = { for key, table in google_bigquery_table.documents : key => table.external_data_configuration[0].source_uris } == { uploads = tolist(["gs://my-project-flowers-results/*.json"]), archive = tolist(["gs://my-project-flowers-archive/*.json"]) }
+    condition     = keys(google_bigquery_table.quality) == ["archive_quality", "corrections", "uploads_quality"]
+    error_message = "Each table of results should have its view of quality."
+  }
+  assert {
+    condition     = strcontains(google_bigquery_table.quality["corrections"].view[0].query, "FROM `my-project.flowers.corrections_documents`") && strcontains(google_bigquery_table.quality["corrections"].view[0].query, "LEFT JOIN `my-project.flowers.archive_classifications`")
+    error_message = "Corrections should be joined with what the model answered."
+  }
+  assert {
+    condition     = { for key, table in google_bigquery_table.documents : key => table.external_data_configuration[0].source_uris } == { uploads = tolist(["gs://my-project-flowers-results/*.json"]), archive = tolist(["gs://my-project-flowers-archive/*.json"]), corrections = tolist(["gs://my-project-flowers-archive/*.correction.json"]) }
     error_message = "Each bucket with results should have its table."
   }
 }
@@ -142,7 +150,7 @@ run "watched_and_bounded" {
   }
 
   assert {
-    condition     = keys(google_monitoring_alert_policy.this) == ["error_ratio", "latency", "memory", "no_results", "retry_age"]
+    condition     = keys(google_monitoring_alert_policy.this) == ["error_ratio", "identified", "latency", "memory", "no_results", "retry_age"]
     error_message = "There should be an alert for each way in which it fails."
   }
   assert {

@@ -232,6 +232,10 @@ run "nothing_but_project_and_region" {
     error_message = "BigQuery reads a bucket only from where it lies."
   }
   assert {
+    condition     = keys(google_bigquery_table.quality) == ["uploads_quality"] && strcontains(google_bigquery_table.quality["uploads_quality"].view[0].query, "FROM `my-project.flowers.uploads_classifications`")
+    error_message = "The view of quality should be of uploads."
+  }
+  assert {
     condition     = strcontains(google_bigquery_table.classifications["uploads"].view[0].query, "FROM `my-project.flowers.uploads_documents`")
     error_message = "The view should read the table."
   }

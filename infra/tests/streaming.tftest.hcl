@@ -89,6 +89,10 @@ run "streamed_under_an_own_key" {
     error_message = "Destroy should delete streamed documents when asked."
   }
   assert {
+    condition     = strcontains(google_bigquery_table.quality["streamed_quality"].view[0].query, "FROM `my-project.flowers.streamed_classifications`")
+    error_message = "Streamed results should have their view of quality."
+  }
+  assert {
     condition     = strcontains(google_bigquery_table.streamed_classifications["results"].view[0].query, "FROM `my-project.flowers.streamed_documents`")
     error_message = "The view should read the streamed table."
   }
