@@ -4,7 +4,7 @@ locals {
   sections = split("\n## ", file("${path.module}/RUNBOOK.md"))
   runbook  = { for section in slice(local.sections, 1, length(local.sections)) : split("\n", section)[0] => trimspace(replace(section, "/^.*\n/", "")) }
 
-  alerts = merge({
+  alerts = { for name, alert in merge({
     error_ratio = {
       title    = "requests fail"
       severity = "ERROR"
@@ -60,6 +60,21 @@ locals {
           > ${var.alert_thresholds.memory_share}
       EOT
     }
+
+    identified = {
+      title    = "fewer photos are identified"
+      severity = "WARNING"
+      duration = "0s"
+      interval = "3600s"
+      # Whole weeks, since a weekend has other photos than a working day. With fewer than 200, the share moves by itself.
+      # Months of data: https://docs.cloud.google.com/monitoring/alerts/using-promql
+      query = <<-EOT
+        ${local.share_identified.week}
+          < ${local.share_identified.before} - ${var.alert_thresholds.identified_drop}
+        and ${local.results.week} >= 200
+        and ${local.results.before} >= 200
+      EOT
+    }
     }, !var.streaming ? {} : { dead_letters = {
       title    = "documents do not reach BigQuery"
       severity = "ERROR"
@@ -70,7 +85,7 @@ locals {
       severity = "WARNING"
       duration = "0s"
       query    = "sum(increase(run_googleapis_com:job_completed_execution_count{${local.of_reconciliation},result=\"failed\"}[1h])) > 0"
-  } })
+  } }) : name => merge({ interval = "60s" }, alert) }
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -97,7 +112,7 @@ resource "google_monitoring_alert_policy" "this" {
     condition_prometheus_query_language {
       query               = chomp(each.value.query)
       duration            = each.value.duration
-      evaluation_interval = "60s"
+      evaluation_interval = each.value.interval
       # On a new project nothing has been measured yet, and a policy over an unknown metric would be refused.
       disable_metric_validation = true
     }
@@ -125,5 +140,5 @@ resource "google_monitoring_alert_policy" "this" {
     }
   }
 
-  depends_on = [google_logging_metric.upload_events]
+  depends_on = [google_logging_metric.upload_events, google_logging_metric.confidence]
 }

@@ -31,6 +31,23 @@ locals {
       series = { "" = "sum by (service_name, state) (run_googleapis_com:container_instance_count{${local.of_both}})" }
     },
     {
+      title  = "Share identified (in a day)"
+      series = { "" = local.share_identified.day }
+    },
+    {
+      title = "Confidence (in a day)"
+      series = { for legend, quantile in { "10th percentile" = 0.1, "median" = 0.5, "90th percentile" = 0.9 } :
+      legend => "histogram_quantile(${quantile}, sum by (le) (increase(logging_googleapis_com:user_${local.confidence_metric}_bucket{${local.of_both}}[1d])))" }
+    },
+    {
+      title  = "The ten most frequent kinds (in a week)"
+      series = { "" = "topk(10, sum by (label) (increase(${local.kinds},event=\"classified\"}[1w])))" }
+    },
+    {
+      title  = "Corrections by the kind that people name (in a week)"
+      series = { "" = "topk(10, sum by (label) (increase(${local.kinds},event=\"corrected\"}[1w])))" }
+    },
+    {
       title  = "Errors in the log (in 10 minutes)"
       series = { "" = "sum by (service_name) (increase(logging_googleapis_com:user_${local.faults_metric}{${local.of_both}}[10m]))" }
     },

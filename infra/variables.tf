@@ -14,9 +14,10 @@ variable "alert_emails" {
 }
 
 variable "alert_thresholds" {
-  description = "When alerts fire: share of failed requests and of memory (0 to 1), 95th percentile of latency in seconds, age of the oldest undelivered upload in minutes."
+  description = "When alerts fire: share of failed requests and of memory (0 to 1), drop of the share identified against the weeks before, 95th percentile of latency in seconds, age of the oldest undelivered upload in minutes."
   type = object({
     error_ratio       = optional(number, 0.05)
+    identified_drop   = optional(number, 0.1)
     latency_seconds   = optional(number, 5)
     memory_share      = optional(number, 0.9)
     retry_age_minutes = optional(number, 30)
@@ -25,8 +26,8 @@ variable "alert_thresholds" {
   nullable = false
 
   validation {
-    condition     = alltrue([for share in [var.alert_thresholds.error_ratio, var.alert_thresholds.memory_share] : share > 0 && share < 1])
-    error_message = "error_ratio and memory_share in alert_thresholds should lie between 0 and 1, for example 0.05."
+    condition     = alltrue([for share in [var.alert_thresholds.error_ratio, var.alert_thresholds.identified_drop, var.alert_thresholds.memory_share] : share > 0 && share < 1])
+    error_message = "error_ratio, identified_drop and memory_share in alert_thresholds should lie between 0 and 1, for example 0.05."
   }
   validation {
     condition     = var.alert_thresholds.latency_seconds > 0

@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 
 from . import process
-from .documents import to_json
+from .documents import ResultDocument, to_json
 
 _TRACE = "logging.googleapis.com/trace"
 _GOOGLE_TRACE = re.compile(r"([0-9A-Za-z_-]{1,64})(?:/|$)")
@@ -79,6 +79,16 @@ def trace_fields(google: str | None, w3c: str | None = None) -> dict[str, str]:
     if not trace:
         return {}
     return {_TRACE: f"projects/{project}/traces/{trace}" if project else trace}
+
+
+def result_fields(document: ResultDocument) -> dict[str, str | float | bool]:
+    """Return the log fields that metrics of quality are made of (infra/monitoring.tf)."""
+    return {
+        "event": "classified",
+        "label": document["predictions"][0]["label"],
+        "confidence": document["confidence"],
+        "identified": document["identified"],
+    }
 
 
 class ColdStart(logging.Filter):

@@ -19,6 +19,7 @@ deleted after it was read keeps its result, as one deleted later does.
 """
 
 import logging
+from collections.abc import Mapping
 
 import flask
 from cloudevents.http.event import CloudEvent
@@ -29,6 +30,7 @@ from .cloud.events import MalformedEventError, age_seconds, read_event
 from .cloud.objects import StoredObject
 from .documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
 from .errors import UnavailableError
+from .log import result_fields
 from .results.result_objects import ResultState
 from .results.writer import Outcome, ResultWriter
 
@@ -52,7 +54,7 @@ class UploadFunction:
         age = age_seconds(event.get("time"))
         try:
             outcome = self.writer.process(image, request_id=str(event["id"]))
-            _log(*_entry(outcome), image, age)
+            _log(*_entry(outcome), image, age, quality=_quality(outcome))
             if isinstance(outcome.unpublished, UnavailableError):
                 raise outcome.unpublished
             if outcome.unpublished:
@@ -93,9 +95,24 @@ def _of_document(document: ResultDocument | ErrorDocument) -> tuple[str, str]:
     return "classified", f"classified: {best['label']} {best['confidence']}{unsure}"
 
 
-def _log(level: int, event: str, message: str, image: StoredObject, age: float | None, traceback: bool = False) -> None:
+def _quality(outcome: Outcome) -> Mapping[str, object] | None:
+    document = outcome.document
+    if document and document["schema"] == RESULT_SCHEMA and outcome.state is ResultState.WRITTEN:
+        return result_fields(document)
+    return None
+
+
+def _log(
+    level: int,
+    event: str,
+    message: str,
+    image: StoredObject,
+    age: float | None,
+    traceback: bool = False,
+    quality: Mapping[str, object] | None = None,
+) -> None:
     uri = image.address.uri
-    fields = {"event": event, "object": uri, "generation": str(image.generation), "age_seconds": age}
+    fields = {**(quality or {}), "event": event, "object": uri, "generation": str(image.generation), "age_seconds": age}
     logger.log(level, f"{uri} {message}", extra={"fields": fields}, exc_info=traceback)
 
 

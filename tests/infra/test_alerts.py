@@ -142,6 +142,54 @@ SITUATIONS: dict[str, tuple[dict[str, str], set[str]]] = {
 }
 
 
+WEEK = 7 * 4  # quarters of a day
+
+
+def results(service: str, identified: str, others: str) -> dict[str, str]:
+    """Return the count of results by whether they were identified."""
+    name = f"logging_googleapis_com:user_flowers_confidence_count{{{service},identified="
+    counts = {"true": identified, "false": others}
+    return {f'{name}"{value}"}}': values for value, values in counts.items() if values}
+
+
+def weekly(*numbers: int, first: int = 0) -> str:
+    """Return a counter that grows by so many a quarter of a day in each week; it exists from week `first` on."""
+    values, total = ["_x" + str(first * WEEK)] if first else [], 0
+    for number in numbers:
+        values.append(f"{total}+{number}x{WEEK - 1}")
+        total += number * WEEK
+    return " ".join([*values, str(total)])
+
+
+# Photos a quarter of a day, in each of six weeks.
+GOOD, POOR = weekly(*[57] * 6), weekly(*[3] * 6)
+QUALITY: dict[str, tuple[dict[str, str], bool]] = {
+    "nothing was ever classified": ({}, False),
+    "as ever": (results(HTTP, GOOD, POOR), False),
+    "five points fewer": (results(HTTP, weekly(57, 57, 57, 57, 57, 54), weekly(3, 3, 3, 3, 3, 6)), False),
+    "a quarter fewer": (results(HTTP, weekly(57, 57, 57, 57, 57, 42), weekly(3, 3, 3, 3, 3, 18)), True),
+    "none, of uploads alone": (
+        results(HTTP, GOOD, POOR) | results(UPLOAD, weekly(20, 20, 20, 20, 20), weekly(1, 1, 1, 1, 1, 20)),
+        True,
+    ),
+    "all were, and now many are not": (
+        results(HTTP, weekly(60, 60, 60, 60, 60, 40), weekly(20, first=5)),
+        True,
+    ),
+    "ever more": (results(HTTP, weekly(30, 30, 30, 30, 30, 57), weekly(30, 30, 30, 30, 30, 3)), False),
+    "a quiet week with poor photos": (results(HTTP, weekly(57, 57, 57, 57, 57, 0), weekly(3, 3, 3, 3, 3, 1)), False),
+    "a new deployment with poor photos": (results(HTTP, weekly(20, first=5), weekly(40, first=5)), False),
+    "the first photos of a service were few": (
+        results(HTTP, weekly(1, 20, first=4), weekly(0, 40, first=4)),
+        False,
+    ),
+    "many more of the poorer uploads": (
+        results(HTTP, GOOD, POOR) | results(UPLOAD, weekly(5, 5, 5, 5, 5, 90), weekly(5, 5, 5, 5, 5, 90)),
+        False,
+    ),
+}
+
+
 @pytest.fixture(scope="session")
 def rules(full_plan: dict[str, Any], planned: Planned) -> list[dict[str, str]]:
     """Return the alerts as Prometheus' rules."""
@@ -159,25 +207,43 @@ def rules(full_plan: dict[str, Any], planned: Planned) -> list[dict[str, str]]:
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_alerts_fire_in_their_situations_only(situation: str, rules: list[dict[str, str]], tmp_path: Path) -> None:
     series, firing = SITUATIONS[situation]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
+    judge(series, firing, rules, ("1m", f"{MINUTES - 1}m", "3h"), tmp_path)
+
+
+@pytest.mark.parametrize("situation", QUALITY)
+def test_quality_alert_fires_on_a_drop_only(situation: str, rules: list[dict[str, str]], tmp_path: Path) -> None:
+    series, fires = QUALITY[situation]
+    judge(series, {"identified"} if fires else set(), rules, ("6h", f"{6 * WEEK * 6}h", "1h"), tmp_path)
+
+
+def judge(
+    series: dict[str, str],
+    firing: set[str],
+    rules: list[dict[str, str]],
+    clock: tuple[str, str, str],
+    folder: Path,
+) -> None:
+    """Let promtool judge which alerts fire. `clock`: the time between values, the end, and the time before it."""
+    interval, end, before = clock
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
     # Aggregated to one sample for each alert, whatever its labels.
     samples = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in sorted(firing)]
     test = {
-        "interval": "1m",
+        "interval": interval,
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
             {
-                "expr": 'group by (alertname) (max_over_time(ALERTS{alertstate="firing"}[3h]))',
-                "eval_time": f"{MINUTES - 1}m",
+                "expr": f'group by (alertname) (max_over_time(ALERTS{{alertstate="firing"}}[{before}]))',
+                "eval_time": end,
                 "exp_samples": samples,
             }
         ],
     }
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(tests))
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": [test]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(tests))
     print(json.dumps(series, indent=1))
     done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", str(tmp_path / "test.yaml")],
+        [str(PROMTOOL), "test", "rules", str(folder / "test.yaml")],
         capture_output=True,
         text=True,
         timeout=60,
@@ -187,4 +253,6 @@ def test_alerts_fire_in_their_situations_only(situation: str, rules: list[dict[s
 
 
 def test_every_alert_fires_in_some_situation(rules: list[dict[str, str]]) -> None:
-    assert {rule["alert"] for rule in rules} == set().union(*(firing for _, firing in SITUATIONS.values()))
+    assert {rule["alert"] for rule in rules} == set().union(
+        *(firing for _, firing in SITUATIONS.values()), {"identified"}
+    )

@@ -31,7 +31,7 @@ def _chart_queries(plan: dict[str, Any], planned: Planned) -> dict[str, str]:
 def test_every_query_parses(full_plan: dict[str, Any], planned: Planned) -> None:
     promql = pytest.importorskip("promql_parser")
     queries = _alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)
-    assert len(queries) == 7 + 8
+    assert len(queries) == 8 + 14
     for name, query in queries.items():
         try:
             promql.parse(query)
@@ -43,17 +43,19 @@ def test_every_query_parses(full_plan: dict[str, Any], planned: Planned) -> None
         assert all("monitored_resource=" in selector for selector in selectors), name
 
 
-def test_alerts_count_events_that_the_function_logs(full_plan: dict[str, Any], planned: Planned) -> None:
-    named = set(re.findall(r'event!?="([a-z_]+)"', "".join(_alert_queries(full_plan, planned).values())))
-    assert named == {"retry"}
+def test_queries_count_events_that_the_function_logs(full_plan: dict[str, Any], planned: Planned) -> None:
+    queries = "".join((_alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)).values())
+    named = set(re.findall(r'event!?="([a-z_]+)"', queries))
+    assert named == {"retry", "classified", "corrected"}
     assert [event for event in named if f'"{event}"' not in LOGGED] == []
 
 
 def test_query_uses_the_declared_metric(full_plan: dict[str, Any], planned: Planned) -> None:
     made = {metric["name"] for metric in planned(full_plan, "google_logging_metric").values()}
     queries = "".join((_alert_queries(full_plan, planned) | _chart_queries(full_plan, planned)).values())
-    assert set(re.findall(r"logging_googleapis_com:user_(\w+)\{", queries)) == made
-    assert len(made) == 2
+    asked = set(re.findall(r"logging_googleapis_com:user_(\w+)\{", queries))
+    assert {name.removesuffix("_count").removesuffix("_bucket") for name in asked} == made
+    assert len(made) == 4
 
 
 def test_alert_carries_its_runbook_section(full_plan: dict[str, Any], planned: Planned) -> None:

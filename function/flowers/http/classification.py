@@ -11,6 +11,7 @@ from ..cloud.clients import Cloud
 from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..documents import RESULT_SCHEMA, ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
 from ..errors import FlowersError, InputError, UnavailableError
+from ..log import result_fields
 from ..results.archive import Archive
 from ..results.publisher import Publisher
 from ..results.writer import ResultWriter
@@ -59,7 +60,11 @@ class Classification:
     def _publish(
         self, documents: Sequence[ResultDocument | ErrorDocument], options: QueryOptions
     ) -> list[ResultDocument | ErrorDocument]:
-        """Publish documents as uploads get them, and return them with the caller's `top` and `lang`."""
+        """Log and publish documents as uploads get them, and return them with the caller's `top` and `lang`."""
+        for document in documents:
+            if document["schema"] == RESULT_SCHEMA:
+                fields = result_fields(document)
+                logger.info("classified: %s %s", fields["label"], fields["confidence"], extra={"fields": fields})
         if self._publisher:
             stored = [self._as_stored(one) if one["schema"] == RESULT_SCHEMA else one for one in documents]
             self._publisher.publish({"results": stored})

@@ -41,6 +41,9 @@ class Corrections:
             if error.__cause__:
                 logger.warning("correction not stored: %s (%s)", error.__cause__, error.__cause__.__cause__)
             raise
+        # A free text may be anything, and a metric has a series for each label.
+        fields = {"event": "corrected", "label": correction.label or "free text"}
+        logger.info("corrected: %s", fields["label"], extra={"fields": fields})
         return Answer({"status": "stored"})
 
 

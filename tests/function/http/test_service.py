@@ -1,5 +1,6 @@
 """Test the OpenAPI document itself, methods and CORS, the log lines, and overload."""
 
+import base64
 import json
 import logging
 from collections.abc import Iterator
@@ -134,7 +135,7 @@ def test_request_writes_one_line_with_latency(
         client.post("/?top=1", data=jpeg, headers=headers)
         client.post("/", data=b"no image")
         client.get("/nowhere")
-    found, refused, lost = lines
+    found, refused, lost = [line for line in lines if "httpRequest" in line]
     assert {found["severity"], refused["severity"], lost["severity"]} == {"INFO"}
     assert "200" in found["message"] and "UNSUPPORTED_FORMAT" in refused["message"] and "404" in lost["message"]
     request = found["httpRequest"]
@@ -142,6 +143,25 @@ def test_request_writes_one_line_with_latency(
     assert request["userAgent"] == headers["User-Agent"]
     assert request["latency"].endswith("s") and 0 < float(request["latency"][:-1]) < 60
     assert "logging.googleapis.com/trace" not in found
+
+
+def test_each_result_is_logged_with_its_quality(
+    client: FlaskClient, jpeg: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with log_lines(capsys) as lines:
+        several = post(client, *multipart(part(jpeg), part(b"no image"), part(jpeg)))
+        instances = [{"b64": base64.b64encode(jpeg).decode()}]
+        name = ask(client, "GET", "/health").document["model"]["name"]
+        client.post(f"/v1/models/{name}:predict", json={"instances": instances, "parameters": {"lang": "es"}})
+    document = several.document["results"][0]
+    quality = {
+        "event": "classified",
+        "label": document["predictions"][0]["label"],
+        "confidence": document["confidence"],
+        "identified": document["identified"],
+    }
+    logged = [line for line in lines if "event" in line]
+    assert [{name: line.get(name) for name in quality} for line in logged] == [quality] * 3
 
 
 @pytest.mark.parametrize(("project", "prefix"), [(None, ""), ("my-garden", "projects/my-garden/traces/")])

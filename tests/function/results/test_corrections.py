@@ -20,6 +20,7 @@ from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_buckets import client_of_storage, kept, new_photo, path_of, until, with_results
 from tests.support.http_contract import Reply, ask, multipart, part, post
 from tests.support.paths import ROOT
+from tests.support.uploads import log_lines
 
 ORIGIN = "https://garden.example"
 
@@ -69,6 +70,17 @@ def test_correction_is_stored_beside_its_photo(bucket: storage.Bucket, jpeg: byt
     }
     assert (stored.content_type, stored.cache_control) == ("application/json", "no-cache")
     assert stored.metadata == {"source-generation": generation, "result-schema": "flowers.correction/v1"}
+
+
+def test_correction_is_logged_without_its_texts(bucket: storage.Bucket, jpeg: bytes) -> None:
+    client = client_of_storage(archive_bucket=bucket.name)
+    answer = archived(client, bucket, jpeg)
+    with log_lines() as lines:
+        correct(client, answer, label="oxeye daisy", comment="secret")
+        correct(client, answer, text="secret")
+        correct(client, answer, label="secret")
+    assert [line["label"] for line in lines if line.get("event") == "corrected"] == ["oxeye daisy", "free text"]
+    assert "secret" not in json.dumps(lines)
 
 
 def test_newest_correction_of_a_photo_wins(bucket: storage.Bucket, jpeg: bytes) -> None:

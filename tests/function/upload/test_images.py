@@ -48,6 +48,20 @@ def test_upload_gets_document_of_http_call(cloud: UploadCloud, client: FlaskClie
     assert event_of(instance, image) == "repeated"
 
 
+def test_log_has_the_quality_of_new_results_only(cloud: UploadCloud) -> None:
+    image, faulty = put(cloud.bucket, "rose.jpg", IMAGES["jpeg"]), put(cloud.bucket, "text.jpg", TEXT)
+    with log_lines() as lines:
+        for blob in (image, image, faulty):
+            deliver(cloud.instance, blob)
+    document = result_of(image)
+    quality = {"label": document["predictions"][0]["label"]} | {
+        name: document[name] for name in ("confidence", "identified")
+    }
+    logged = [{name: line[name] for name in quality if name in line} for line in lines]
+    assert [line["event"] for line in lines] == ["classified", "repeated", "refused"]
+    assert logged == [quality, {}, {}]
+
+
 def test_upload_above_limit_is_refused_unread(bucket: storage.Bucket) -> None:
     instance, watched = upload_function(MAX_IMAGE_BYTES="1000")
     for size, event in ((1001, "refused"), (1000, "refused")):
