@@ -12,9 +12,10 @@ OPSET = 17
 
 # tf2onnx's graph and node, which have no types
 Handler = Callable[[Any, Any, str, Any], None]
+Operation = tuple[str, list[str], dict[str, Any]]  # type, inputs and attributes
 
 
-def _replace(graph: Any, node: Any, *operations: tuple[str, list[str], dict[str, Any]]) -> None:
+def _replace(graph: Any, node: Any, *operations: Operation) -> None:
     """Replace a node by a chain of operations. Each takes the one before as "", the first the node's input."""
     value, output, shapes, dtypes = node.input[0], node.output, node.output_shapes, node.output_dtypes
     graph.remove_node(node.name)
@@ -107,9 +108,52 @@ def _resize_by_matrices(graph: Any, node: Any, name: str, _: Any) -> None:
     )
 
 
+def _patches(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Cut patches by a convolution that moves each value to a channel of its own."""
+    _, height, width, _ = node.get_attr_value("ksizes")
+    _, rows, columns, channels = graph.get_shape(node.input[0])
+    strides, rates = (node.get_attr_value(key)[1:3] for key in ("strides", "rates"))
+    padded = [0, 0]
+    if node.get_attr_value("padding") == b"SAME":
+        sides = zip((rows, columns), (height, width), strides, rates, strict=True)
+        padded = [max((-(-old // step) - 1) * step + (side - 1) * rate + 1 - old, 0) for old, side, step, rate in sides]
+    values = height * width * channels
+    kernel = np.eye(values, dtype=np.float32).reshape(values, height, width, channels).transpose(0, 3, 1, 2)
+    pads = [*(total // 2 for total in padded), *(total - total // 2 for total in padded)]
+    _replace(
+        graph,
+        node,
+        ("Transpose", [""], {"perm": [0, 3, 1, 2]}),
+        ("Conv", ["", _constant(graph, name, kernel)], {"strides": strides, "dilations": rates, "pads": pads}),
+        ("Transpose", [""], {"perm": [0, 2, 3, 1]}),
+    )
+
+
+def _gelu(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Compute TFLite's GELU: x × Φ(x), with Φ by erf, or by tanh if it is approximate."""
+    value = node.input[0]
+
+    def number(key: str, of: float) -> str:
+        return _constant(graph, f"{name}_{key}", np.array(of, np.float32))
+
+    distribution: list[Operation] = [("Mul", [value, number("root", np.sqrt(0.5))], {}), ("Erf", [""], {})]
+    if node.get_attr_value("approximate"):
+        distribution = [
+            ("Pow", [value, number("three", 3)], {}),
+            ("Mul", ["", number("cube", 0.044715)], {}),
+            ("Add", ["", value], {}),
+            ("Mul", ["", number("tanh_root", np.sqrt(2 / np.pi))], {}),
+            ("Tanh", [""], {}),
+        ]
+    halved: list[Operation] = [("Add", ["", number("one", 1)], {}), ("Mul", ["", number("half", 0.5)], {})]
+    _replace(graph, node, *distribution, *halved, ("Mul", ["", value], {}))
+
+
 HANDLERS: dict[str, tuple[Handler, list[Any]]] = {
     "Erfc": (_erfc, []),
     "Expm1": (_expm1, []),
+    "ExtractImagePatches": (_patches, []),
+    "TFL_GELU": (_gelu, []),
     "ResizeBilinear": (_resize, []),
     "ResizeNearestNeighbor": (_resize_nearest, []),
     "ResizeBicubic": (_resize, []),

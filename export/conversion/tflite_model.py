@@ -1,7 +1,6 @@
 """Adapt a .tflite file, float or full-integer, to the model contract."""
 
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 from onnx import compose, numpy_helper
+from tensorflow.lite.tools.flatbuffer_utils import read_model
 from tqdm import tqdm
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from ..serving import probabilities
 from .adapt import LUMINANCE, Activation, AdaptedModel
 from .operations import HANDLERS, OPSET
 from .scale import Scale, scaled
+from .tflite_metadata import Normalization, labels_in, normalization_in
 
 _PASSED = ("QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Squeeze")
 # TFLite's integer kernels round each layer's values to 8 bits in their own way; the scores have steps of 1/256.
@@ -48,8 +49,9 @@ class TfliteModel:
     note: str | None
     labels: tuple[str, ...] | None
     tolerance: float
+    proto: onnx.ModelProto
+    _normalization: Normalization | None
     _interpreter: Any
-    _proto: onnx.ModelProto
     _cut: str
 
     has_class_maps = False
@@ -64,18 +66,18 @@ class TfliteModel:
 
     def to_onnx(self, scale: Scale) -> onnx.ModelProto:
         """Return the ONNX model from `image`, uint8 [N, H, W, 3], to `logits`."""
-        body = onnx.ModelProto.FromString(self._proto.SerializeToString())
+        body = onnx.ModelProto.FromString(self.proto.SerializeToString())
         _free_batch(body)
         outputs = int(self._output["shape"][-1])
         del body.graph.output[:]
         body.graph.output.append(onnx.helper.make_tensor_value_info(self._cut, onnx.TensorProto.FLOAT, ["N", outputs]))
         shape = (None, *self.size, 3)
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")])
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")], autograph=False)
         def front(image: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"prepared": self._prepared(image, scale)}
 
-        @tf.function(input_signature=[tf.TensorSpec((None, outputs), tf.float32, name="scores")])
+        @tf.function(input_signature=[tf.TensorSpec((None, outputs), tf.float32, name="scores")], autograph=False)
         def back(scores: tf.Tensor) -> dict[str, tf.Tensor]:
             logits = tf.reshape(scores, (-1, outputs))
             if self.activation == "probabilities":
@@ -101,6 +103,8 @@ class TfliteModel:
         if kind == np.int8:
             return tf.cast(tf.cast(image, tf.int32) - 128, tf.int8)
         pixels = scaled(tf.cast(image, tf.float32), scale)
+        if self._normalization:
+            pixels = (pixels - self._normalization.mean) / self._normalization.deviation
         if self._input["shape"][-1] == 1:
             pixels = tf.reduce_sum(pixels * LUMINANCE, axis=3, keepdims=True)
         return pixels
@@ -125,16 +129,23 @@ class TfliteModel:
 ImageModel = AdaptedModel | TfliteModel
 
 
-def load_tflite(file: Path) -> TfliteModel:
-    """Load a .tflite file. Raise `TfliteError` if it is no image classifier."""
+def load_tflite(file: Path, size: tuple[int, int] | None = None) -> TfliteModel:
+    """Load a .tflite file; `size` (height, width) fills in what it leaves open. Raise `TfliteError`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a notice that the interpreter has moved to another package
-            interpreter = tf.lite.Interpreter(model_path=str(file))
-            interpreter.allocate_tensors()
-            proto, _ = tf2onnx.convert.from_tflite(str(file), opset=OPSET, custom_op_handlers=HANDLERS)
+        content = read_model(str(file))  # it notices a damaged file, with which the interpreter crashes
+        normalization = normalization_in(content)
+    except Exception as error:  # the parts of a damaged file are anything
+        raise TfliteError(f"{file} is damaged: {reason_of(error)}. Save or copy it again.") from error
+    try:
+        interpreter = _interpreter(file, size)
+        proto, _ = tf2onnx.convert.from_tflite(str(file), opset=OPSET, custom_op_handlers=HANDLERS)
+    except ExportError:
+        raise
     except Exception as error:  # neither has a class of its own
-        raise TfliteError(f"{file} cannot be read as a TFLite model: {error}") from error
+        raise TfliteError(
+            f"{file} cannot be read as a TFLite model: {reason_of(error)}. If it has custom operations or operations "
+            "of TensorFlow (Flex), give the Keras model or SavedModel that it was made of."
+        ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         raise TfliteError(
@@ -147,7 +158,11 @@ def load_tflite(file: Path) -> TfliteModel:
             f"{file} turns {list(map(int, shape))} into {list(map(int, scores))}, but an image classifier turns "
             "[1, height, width, 3] into [1, classes]"
         )
+    types = {tensor["dtype"] for tensor in interpreter.get_tensor_details()}
+    if np.int16 in types:
+        raise TfliteError(f"{file} computes in 16-bit integers, which ONNX cannot: convert it in float or 8 bits")
     quantized = inputs[0]["dtype"] in (np.uint8, np.int8)
+    integer = bool(types & {np.uint8, np.int8})
     activation, cut = _activation(proto)
     if activation == "none":
         random = np.random.default_rng(1).integers(0, 256, (4, *shape[1:]))
@@ -159,14 +174,32 @@ def load_tflite(file: Path) -> TfliteModel:
         size=(int(shape[1]), int(shape[2])),
         classes=max(int(scores[-1]), 2),
         activation=activation,
-        expects="raw" if quantized else None,
-        note="computes in integers, as the TFLite file does" if quantized else None,
-        labels=_labels(file),
-        tolerance=INTEGER_TOLERANCE if quantized else AdaptedModel.tolerance,
+        expects="raw" if quantized or normalization else None,
+        note="TFLite computes in integers, and rounds in its own way" if integer else None,
+        labels=labels_in(file),
+        tolerance=INTEGER_TOLERANCE if integer else AdaptedModel.tolerance,
+        proto=proto,
+        _normalization=normalization,
         _interpreter=interpreter,
-        _proto=proto,
         _cut=cut,
     )
+
+
+def _interpreter(file: Path, size: tuple[int, int] | None) -> Any:
+    """Return TFLite's interpreter for images of `size`, if the file leaves it open. Raise `TfliteError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a notice that the interpreter has moved to another package
+        interpreter = tf.lite.Interpreter(model_path=str(file))
+    details = interpreter.get_input_details()
+    shape = [int(side) for side in details[0]["shape_signature"]] if details else []
+    if len(shape) == 4 and -1 in shape[1:3]:
+        if size is None:
+            raise TfliteError(f"{file} takes images of any size: say which it was trained on, as --input-size 224x224")
+        interpreter.resize_tensor_input(details[0]["index"], (1, *size, shape[3]))
+    elif size is not None:
+        raise TfliteError(f"{file} takes images of {'x'.join(map(str, shape[1:3]))} pixels: leave --input-size out")
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def _run(interpreter: Any, image: NDArray[Any]) -> NDArray[np.float64]:
@@ -177,16 +210,6 @@ def _run(interpreter: Any, image: NDArray[Any]) -> NDArray[np.float64]:
     scores = interpreter.get_tensor(details["index"]).reshape(-1).astype(np.float64)
     step, zero = details["quantization"]
     return (scores - zero) * step if step else scores
-
-
-def _labels(file: Path) -> tuple[str, ...] | None:
-    """Return the labels in the metadata, which are a text file in a zip archive at the end."""
-    if not zipfile.is_zipfile(file):
-        return None
-    with zipfile.ZipFile(file) as archive:
-        texts = [name for name in archive.namelist() if name.endswith(".txt")]
-        lines = archive.read(texts[0]).decode("utf-8-sig").splitlines() if texts else []
-    return tuple(line.strip() for line in lines if line.strip()) or None
 
 
 def _activation(model: onnx.ModelProto) -> tuple[Activation, str]:
