@@ -39,6 +39,8 @@ ROWS = (
 )
 REDUCED = (("MobileNetV3Small", "keras"), ("ConvNeXtTiny", "export"), ("MobileNetV2", "tflite"))
 CLASSES = 5
+# Rows are recorded as they finish, so that an interrupted run goes on where it was. Delete the file to begin anew.
+RECORD = ROOT / "export" / "build" / "zoo.jsonl"
 README = ROOT / "export" / "README.md"
 _BEGIN, _END = "<!-- zoo: written by make test-zoo -->", "<!-- end of zoo -->"
 
@@ -131,6 +133,20 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"| {entry['model']} | {entry['form']} | {entry['difference']:.0e} | {entry['megabytes']} | "
                 f"{entry['milliseconds']} | {'yes' if entry['class_maps'] else 'no'} |"
             )
+
+
+def recorded() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the recorded rows by model and form."""
+    lines = RECORD.read_text(encoding="utf-8").splitlines() if RECORD.exists() else []
+    return {(entry["model"], entry["form"]): entry for entry in map(json.loads, lines)}
+
+
+def record(entry: Mapping[str, Any]) -> None:
+    """Record a row, and write all that are recorded to the table."""
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    with RECORD.open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(entry)}\n")
+    write_table(list(recorded().values()))
 
 
 def write_table(rows: Sequence[Mapping[str, Any]]) -> None:
