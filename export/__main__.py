@@ -32,11 +32,13 @@ def _run(command: str, options: Options) -> None:
 
 
 def main() -> None:
-    """Run the command; exit with the message of an `ExportError`."""
+    """Run the command; exit with the message of an `ExportError`, or of a file that cannot be read or written."""
     try:
         _run(*parse(sys.argv[1:]))
     except ExportError as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error}: check that the path exists, that you may read and write it, and that the disk has room")
 
 
 if __name__ == "__main__":

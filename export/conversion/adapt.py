@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from ..serving import probabilities
 from .freeze import freeze
 from .scale import Scale, constant, expected_scale, scaled
@@ -65,7 +65,7 @@ def _scores(source: SourceModel, form: _InputForm) -> tf.types.experimental.Poly
         (form.channels, form.height, form.width) if form.channels_first else (form.height, form.width, form.channels)
     )
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32, name="image")], autograph=False)
     def scores(image: tf.Tensor) -> tf.Tensor:
         return tf.cast(source.call(tf.cast(image, source.dtype)), tf.float32)
 
@@ -138,6 +138,7 @@ class AdaptedModel:
     note: str | None
     labels: tuple[str, ...] | None
     _form: _InputForm
+    _outputs: int
     _scores: Callable[[tf.Tensor], tf.Tensor]
     _frozen: tf.types.experimental.ConcreteFunction
     _logits: tf.Tensor
@@ -160,7 +161,7 @@ class AdaptedModel:
         head = self._head
         computed = self._frozen.prune(self._frozen.inputs[0], self._logits if head is None else head.evidence)
 
-        @tf.function(input_signature=[tf.TensorSpec((None, *self.size, 3), tf.uint8, name="image")])
+        @tf.function(input_signature=[tf.TensorSpec((None, *self.size, 3), tf.uint8, name="image")], autograph=False)
         def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
             outcome = computed(self._prepared(image, scale))
             if head is None:
@@ -180,10 +181,6 @@ class AdaptedModel:
         if self._form.channels == 1:
             pixels = tf.reduce_sum(pixels * LUMINANCE, axis=3, keepdims=True)
         return tf.transpose(pixels, (0, 3, 1, 2)) if self._form.channels_first else pixels
-
-    @property
-    def _outputs(self) -> int:
-        return self._frozen.outputs[0].shape[-1]
 
     def _by_label(self, logits: tf.Tensor) -> tf.Tensor:
         """Return a logit for each label, on the last axis. One output is the second label's; the first gets 0."""
@@ -223,7 +220,7 @@ def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedMo
         answer = model.answers(tf.random.stateless_uniform((4, *frozen.inputs[0].shape[1:]), (1, 2), 0, 255)).numpy()
     except tf.errors.OpError as error:
         raise AdaptError(
-            f"TensorFlow cannot run {source.name} on this processor: {error.message}\nA channels-first model needs "
+            f"TensorFlow cannot run {source.name} on this processor: {reason_of(error)}.\nA channels-first model needs "
             "data_format='channels_last'."
         ) from error
     output = frozen.outputs[0]
@@ -233,7 +230,13 @@ def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedMo
     activation: Activation = "none"
     if last.type in ("Softmax", "Sigmoid"):
         activation, output = ("softmax" if last.type == "Softmax" else "sigmoid"), last.inputs[0]
-    elif answer.shape[-1] > 1 and answer.min() >= 0 and np.allclose(answer.sum(axis=-1), 1, atol=1e-3):
+    if activation == "softmax" and answer.shape[-1] == 1:
+        raise AdaptError(
+            f"{source.name} ends in a softmax over one output, which is 1 for every image. Train it with one output "
+            "for each class, or with a sigmoid."
+        )
+    shares = answer.shape[-1] > 1 and answer.min() >= 0 and np.allclose(answer.sum(axis=-1), 1, atol=1e-3)
+    if activation == "none" and shares:
         activation = "probabilities"
     return AdaptedModel(
         size=(form.height, form.width),
@@ -241,6 +244,7 @@ def adapt(source: SourceModel, size: tuple[int, int] | None = None) -> AdaptedMo
         activation=activation,
         expects=source.scale or ("raw" if source.dtype.is_integer else expected_scale(frozen)),
         _form=form,
+        _outputs=answer.shape[-1],
         note=model.note,
         labels=source.labels,
         _scores=model.answers,

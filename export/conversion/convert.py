@@ -9,42 +9,83 @@ from pathlib import Path
 import onnx
 import tf2onnx
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from .metadata import Metadata, save, write_metadata
 from .operations import HANDLERS, OPSET
 from .scale import Scale
 from .tflite_model import ImageModel, TfliteModel
 
-_WAY_OUT = "Replace the layer by others that compute the same, or leave it out if it only serves training."
+WAY_OUT = "Replace the layer by others that compute the same, or leave it out if it only serves training."
+# What to do about operations that are no layer's own doing.
+_WAYS_OUT = {
+    "ImageProjectiveTransform": "It turns, shifts or zooms images. If that only serves training, leave the layer out: "
+    "keras.Model(next_layer.input, model.output). If not, do it before the model.",
+    "PyFunc": "It is Python code, which no file of a model holds. Write it with TensorFlow's operations.",
+    r"FFT|Complex|\b(Real|Imag)\b": "ONNX has no complex numbers. Do such a Fourier transform before the model.",
+    "LookupTable": "It looks up texts or numbers in a table. Let the model end in its scores, and give --labels.",
+}
 
 
 class ConversionError(ExportError):
     """Report a layer that has no counterpart in ONNX. The message names it and says what to do."""
 
 
+class _FailedNode(logging.Handler):
+    """Note the first node that tf2onnx failed to convert: it logs that, and goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.where = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the operation and layer of a record that names a node."""
+        if not self.where and record.msg.startswith("Failed to convert node") and isinstance(record.args, tuple):
+            node, _, summary = map(str, record.args)
+            operation = re.search(r"OP=(\w+)", summary)
+            self.where = f", {operation.group(1) if operation else ''} in layer {layer_of(node)}"
+
+
 def convert(model: ImageModel, scale: Scale, out: Path, metadata: Metadata) -> None:
     """Write the float ONNX model of `model`, whose pixels are of `scale`, to `out`. Raise `ConversionError`."""
-    # An optimization that fails is left out, with a traceback as a mere warning; the result is verified anyway.
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    failed = _FailedNode()
+    log = logging.getLogger("tf2onnx")
+    log.handlers, log.propagate = [failed], False  # what it warns of is seen when the result is verified
     try:
-        if isinstance(model, TfliteModel):
-            proto = model.to_onnx(scale)
-        else:
-            serve = model.serving_function(scale)
-            proto, _ = tf2onnx.convert.from_function(
-                serve, input_signature=serve.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
-            )
-    except Exception as error:  # tf2onnx's errors share no class of their own
-        raise ConversionError(f"tf2onnx cannot convert {metadata.name}: {error}. {_WAY_OUT}") from error
-    _require_known(proto)
-    _make_reproducible(proto)
-    write_metadata(proto, metadata)
-    try:
+        proto = _converted(model, scale)
+        _require_known(proto)
+        _make_reproducible(proto)
+        write_metadata(proto, metadata)
         save(proto, out)
+    except (ExportError, OSError):
+        raise
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = reason_of(error)
+        where = failed.where or named_in(reason)
         raise ConversionError(
-            f"{metadata.name} became an invalid ONNX model{_named_in(str(error))}: {error}"
+            f"{metadata.name} became an invalid ONNX model{where}: {reason}. {_way_out(where)}"
         ) from error
+    except Exception as error:  # tf2onnx's errors share no class of their own
+        raise ConversionError(
+            f"tf2onnx cannot convert {metadata.name}{failed.where}: {reason_of(error)}. {_way_out(failed.where)}"
+        ) from error
+
+
+def _converted(model: ImageModel, scale: Scale) -> onnx.ModelProto:
+    """Return what tf2onnx makes of a model."""
+    if isinstance(model, TfliteModel):
+        _require_known(model.proto)
+        return model.to_onnx(scale)
+    serve = model.serving_function(scale)
+    proto, _ = tf2onnx.convert.from_function(
+        serve, input_signature=serve.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
+    )
+    return proto
+
+
+def _way_out(text: str) -> str:
+    """Return what to do about the operations that a text names."""
+    own = [way for operation, way in _WAYS_OUT.items() if re.search(operation, text)]
+    return " ".join(own) or WAY_OUT
 
 
 def layer_of(node: str) -> str:
@@ -54,9 +95,9 @@ def layer_of(node: str) -> str:
     return "/".join(scopes) or path[-1]
 
 
-def _named_in(message: str) -> str:
-    """Return ", in layer …" if an error of ONNX's names a node."""
-    found = re.search(r"(?:[Nn]ame|node name): ([^\s)]+)", message)
+def named_in(message: str) -> str:
+    """Return ", in layer …" if an error of ONNX or onnxruntime names a node."""
+    found = re.search(r"[Nn]ame: ?'?([^\s)']+)", message)
     return f", in layer {layer_of(found.group(1))}" if found else ""
 
 
@@ -69,7 +110,7 @@ def _require_known(model: onnx.ModelProto) -> None:
     }
     if unknown:
         listed = ", ".join(f"{operation} in layer {layer}" for layer, operation in unknown.items())
-        raise ConversionError(f"ONNX has no operation for {listed}. {_WAY_OUT}")
+        raise ConversionError(f"ONNX has no operation for {listed}. {_way_out(listed)}")
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from ..serving import (
     SERVED_MODEL,
     Catalogue,
@@ -30,7 +30,7 @@ from ..validation.measure import top_accuracy
 from ..validation.report_page import write_page
 from ..validation.verify import Bound, compare_quantized, compare_with_tensorflow, drawn_pictures, require, write_report
 from .adapt import AdaptedModel, adapt
-from .convert import convert
+from .convert import WAY_OUT, convert, named_in
 from .deliver import deliver, destination
 from .labels import Labels, own_labels, read_labels, require_count
 from .metadata import Metadata, Resize, read_metadata, save, write_metadata
@@ -145,7 +145,7 @@ def _load(options: SourceOptions) -> tuple[str, str, ImageModel]:
     """Return a model's name, its version, and the model by the contract."""
     file, name, version = locate(options.model, options.mlflow_store)
     if is_tflite(file):
-        return name, version, load_tflite(file)
+        return name, version, load_tflite(file, options.input_size)
     source = load_source(options.model, options.mlflow_store, options.signature, options.output)
     return name, version, adapt(source, options.input_size)
 
@@ -266,11 +266,15 @@ def _data_of(file: Path, options: QuantizeOptions | VerifyOptions) -> Dataset | 
 
 
 def _require_servable(file: Path) -> None:
-    """Load the file as the function does at startup. Raise `ExportError` with the function's own message."""
+    """Load the file as the function does, and let it look at a picture. Raise `ExportError` with what it would say."""
     try:
-        Classifier(Settings(model_path=file))
+        model = Classifier(Settings(model_path=file)).model
+        model.run(drawn_pictures((model.card.input_rule.height, model.card.input_rule.width), 1))
     except (ModelError, SettingsError) as error:
         raise ExportError(f"the function cannot serve this: {error}") from error
+    except Exception as error:  # onnxruntime's errors share no class of their own
+        reason = reason_of(error)
+        raise ExportError(f"onnxruntime cannot compute this{named_in(reason)}: {reason}. {WAY_OUT}") from error
 
 
 def _pixels(data: Dataset | None, file: Path, model: ImageModel) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Deliver a finished model file to a path on this machine, or to a bucket that a function starts from."""
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -22,8 +23,11 @@ def destination(out: str) -> Path | ObjectAddress:
     named = out if out.endswith(".onnx") else f"{out.rstrip('/')}/{FILE_NAME}"
     if not out.startswith("gs://"):
         path = Path(named)
-        if path.parent.exists() and not path.parent.is_dir():
+        present = next(folder for folder in path.absolute().parents if folder.exists())
+        if path.is_dir() or not present.is_dir():
             raise DeliveryError(f"--out {out}: give a folder, a file that ends in .onnx, or gs://bucket/folder/")
+        if not os.access(present, os.W_OK):
+            raise DeliveryError(f"--out {out}: you may not write to {present}. Give a folder of your own")
         return path
     address = ObjectAddress.parse(named)
     if address is None:

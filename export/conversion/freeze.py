@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.grappler import tf_optimizer
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 
 Graph = Any  # tf.compat.v1.GraphDef, which has no types
 Function = Any  # tf.types.experimental.ConcreteFunction
@@ -49,11 +49,13 @@ def freeze(model: Any, name: str) -> Frozen:
         types = {dtype for dtype in _types(constants) if dtype in _FLOATS}
         if types:
             frozen = _from_graph(_in_float32(constants), frozen)
-    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError, AssertionError, KeyError) as error:
+    except FreezeError:
+        raise
+    except Exception as error:  # TensorFlow's and a layer's errors share no class of their own
         raise FreezeError(
-            f"TensorFlow cannot make a graph of constants of {name}: {error}\nA layer whose state changes in inference "
-            "does that: export the model without it. A channels-first model that this processor cannot run needs "
-            "data_format='channels_last'."
+            f"TensorFlow cannot make a graph of constants of {name}: {reason_of(error)}.\nA layer whose state "
+            "changes in inference does that: export the model without it. A channels-first model that this processor "
+            "cannot run needs data_format='channels_last'."
         ) from error
     notes = []
     if without_random is not flat:

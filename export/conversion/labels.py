@@ -44,6 +44,8 @@ def read_labels(file: Path) -> list[Labels]:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return [_in_order(_unnumbered(lines, file, numbers_may_be_names=False), file)]
     content = _json_of(text, file)
+    if not content:
+        raise LabelsError(f"{file} is empty: it should hold one label for each class")
     if isinstance(content, list):
         if all(isinstance(name, str) for name in content):
             content = _unnumbered([name.strip() for name in content], file, numbers_may_be_names=True)
@@ -84,7 +86,7 @@ def _text_of(file: Path) -> str:
 def _json_of(text: str, file: Path) -> list[Any] | dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LabelsError(f"{file} is no JSON: {error}") from error
     if not isinstance(content, list | dict):
         raise LabelsError(f'{file} should hold a list ["rose", …] or a map {{"21": "fire lily", …}}')

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from .encoded_input import from_pixels
 from .freeze import Function, inlined, node_of
 from .scale import Scale
@@ -37,11 +37,16 @@ def from_saved_model(folder: Path, signature: str | None, output: str | None) ->
     try:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow's errors share no class of their own
-        raise SavedModelError(f"{folder} is no SavedModel that TensorFlow can load: {error}") from error
+        raise SavedModelError(
+            f"{folder} is no SavedModel that TensorFlow can load: {reason_of(error)}. Copy the whole folder again, "
+            "with its variables/ and assets/."
+        ) from error
     signatures = dict(loaded.signatures)
     function = _chosen_signature(signatures, signature, folder) if signatures else _callable(loaded, folder)
     arguments, options = function.structured_input_signature
-    inputs = {spec.name: spec for spec in tf.nest.flatten((arguments, options)) if isinstance(spec, tf.TensorSpec)}
+    # An option's name is as the model's author wrote it; TensorFlow changes it in the graph.
+    inputs = {name: spec for name, spec in options.items() if isinstance(spec, tf.TensorSpec)}
+    inputs |= {spec.name: spec for spec in tf.nest.flatten(arguments) if isinstance(spec, tf.TensorSpec)}
     results = function.structured_outputs
     # TensorFlow orders the outputs of a signature by their names.
     outputs = dict(zip(sorted(results) if isinstance(results, dict) else [""], function.outputs, strict=False))
@@ -53,7 +58,7 @@ def from_saved_model(folder: Path, signature: str | None, output: str | None) ->
     def run(value: tf.Tensor, _owner: Any = loaded) -> Any:  # what a traced function computes is owned by `loaded`
         if not options:
             return function(value)
-        return function(**{name: value if name == image.name else _filler(spec) for name, spec in inputs.items()})
+        return function(**{name: value if spec is image else _filler(spec) for name, spec in inputs.items()})
 
     labels = _labels(run, image, results, outputs[chosen])
     if image.dtype == tf.string:
@@ -81,7 +86,7 @@ def from_frozen_graph(file: Path, output: str | None) -> Computation:
         with tf.Graph().as_default() as shapes:
             tf.import_graph_def(graph, name="")
     except Exception as error:  # protobuf's and TensorFlow's share no class
-        raise SavedModelError(f"{file} is no frozen graph of TensorFlow: {error}") from error
+        raise SavedModelError(f"{file} is no frozen graph of TensorFlow: {reason_of(error)}") from error
     used = {node_of(name) for node in graph.node for name in node.input}
     last = [shapes.get_operation_by_name(node.name) for node in graph.node if node.name not in used]
     found = {operation.name: operation.outputs[0] for operation in last if operation.outputs}
@@ -110,11 +115,16 @@ def from_frozen_graph(file: Path, output: str | None) -> Computation:
 
 def choose_output(outputs: Mapping[str, Any], wanted: str | None, path: Path) -> str:
     """Return the name of the output that has the scores. Raise `SavedModelError` if that is open."""
+    if not outputs:
+        raise SavedModelError(
+            f"{path} has no output of scores, real numbers [N, classes]. Save the model with its scores as an output: "
+            "what comes before an argmax or a decoding of labels."
+        )
     if wanted is None and len(outputs) == 1:
         return next(iter(outputs))
     if wanted in outputs:
         return str(wanted)
-    listed = ", ".join(f"{name} {shape}" for name, shape in outputs.items()) or "none"
+    listed = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
     if wanted is not None:
         raise SavedModelError(f"{path} has no output {wanted!r} of scores. It has: {listed}")
     raise SavedModelError(
@@ -180,7 +190,7 @@ def _chosen_input(
             if name not in needed:
                 needed.add(name)
                 wanted += [node_of(tensor) for tensor in by_name[name].input if not tensor.startswith("^")]
-        inputs = {name: spec for name, spec in inputs.items() if name in needed}
+        inputs = {name: spec for name, spec in inputs.items() if spec.name in needed}
     if len(inputs) != 1:
         raise SavedModelError(
             f"{folder} has {len(inputs)} inputs ({', '.join(inputs) or 'none'}), but an image classifier has one. "

@@ -6,7 +6,9 @@ Keras 3 loads its own files, PyPI's tf-keras loads those of Keras 2, and TensorF
 import hashlib
 import json
 import re
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import h5py
 import keras
 import tensorflow as tf
 
-from ..errors import ExportError
+from ..errors import ExportError, reason_of
 from .mlflow_model import is_mlflow_folder, registered_model, weights_of
 from .saved_model import choose_output, from_frozen_graph, from_saved_model
 from .scale import Scale
@@ -70,6 +72,8 @@ def locate(model: str | Path, store: Path = Path("mlruns")) -> tuple[Path, str, 
     """
     registered = str(model).startswith("models:/")
     path, name, version = registered_model(str(model), store) if registered else (Path(model), "", "")
+    if path.name == "saved_model.pb":
+        path = path.parent
     if not path.exists():
         raise SourceModelError(f"{path} is missing. {ACCEPTED}")
     name, version = name or path.stem, version or _digest(path)[:8]
@@ -87,7 +91,30 @@ def load_source(
         return _from_keras(file, name, version, output)
     if file.is_file() and file.suffix == ".pb":
         return SourceModel(name, version, *from_frozen_graph(file, output))
-    raise SourceModelError(f"{file} is no TensorFlow model that can be read. {ACCEPTED}")
+    raise SourceModelError(f"{file} is no TensorFlow model that can be read. {_advice(file)}{ACCEPTED}")
+
+
+def _advice(file: Path) -> str:
+    """Return what to do about a file or folder that holds a model in a way that cannot be read; "" if it has none."""
+    if file.is_dir():
+        inside = sorted(str(found.parent) for found in file.glob("*/saved_model.pb"))
+        if inside:
+            return f"It holds the SavedModel {' and the SavedModel '.join(inside)}: give one of these folders. "
+        names = {found.name for found in file.iterdir()}
+    else:
+        names = {file.name}
+        if tarfile.is_tarfile(file) or zipfile.is_zipfile(file):
+            return "It is an archive: unpack it, and give the model inside. "
+        with file.open("rb") as content:
+            if content.read(2) == b"PK":
+                return "Its end is missing: copy it again. "
+    if "model.json" in names:
+        return "It is a model of TensorFlow.js: take the Keras or SavedModel form (Teachable Machine: tab Tensorflow). "
+    if {"config.json", "model.weights.h5"} <= names:
+        return "It is an unpacked .keras file: give that file itself. "
+    if any(name.endswith(".index") for name in names):
+        return "It is a checkpoint, which holds weights without their network: save the whole model. "
+    return ""
 
 
 def _keras_version(file: Path) -> str:
@@ -95,12 +122,14 @@ def _keras_version(file: Path) -> str:
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
+                if "metadata.json" not in archive.namelist():
+                    raise SourceModelError(f"{file} is no Keras model. {_advice(file)}{ACCEPTED}")
                 return str(json.loads(archive.read("metadata.json"))["keras_version"])
         with h5py.File(file) as content:
             if "model_config" in content.attrs:
                 return str(content.attrs.get("keras_version", "2"))
-    except (KeyError, ValueError, OSError) as error:
-        raise SourceModelError(f"{file} is no Keras model: {error}. {ACCEPTED}") from error
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise SourceModelError(f"{file} is no Keras model, or damaged: {reason_of(error)}. {ACCEPTED}") from error
     raise SourceModelError(
         f"{file} holds weights without their network. Save the whole model with model.save('model.keras')."
     )
@@ -129,7 +158,9 @@ def _from_keras(file: Path, name: str, version: str, output: str | None) -> Sour
         raise SourceModelError(f"{file} is a Keras model by its content: rename it so that it ends in {ending}")
     try:
         model = library.models.load_model(file, compile=False)
-    except (TypeError, ValueError, AttributeError, ImportError) as error:
+    except (KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise SourceModelError(f"{file} is damaged: {reason_of(error)}. Save or copy it again.") from error
+    except Exception as error:  # what a layer's own code raises has any class
         raise SourceModelError(
             f"{file} has a part that Keras cannot rebuild by itself: {_reason(error)}\n{_AS_SAVED_MODEL}"
         ) from error

@@ -230,6 +230,8 @@ def test_given_scale_is_checked_by_photographs(
         ((), "missing --out"),
         (("--out", "m.onnx"), "missing --labels"),
         (("--out", "gs://No_Bucket"), r"should be gs://bucket/folder/"),
+        (("--out", "model.keras/m.onnx"), "give a folder, a file that ends in .onnx"),
+        (("--out", "folder.onnx"), "give a folder, a file that ends in .onnx"),
         (("--out", "m.onnx", "--labels", "short.json"), "2 labels, but the model tells 3 classes apart"),
         (("--out", "m.onnx", "--labels", "labels.json", "--scale", "raw", "--name", "a\nb"), "--name"),
         (("--out", "m.onnx", "--labels", "labels.json", "--data", "nowhere"), "no folders of photographs"),
@@ -240,9 +242,17 @@ def test_options_that_do_not_fit_write_nothing(
 ) -> None:
     monkeypatch.chdir(own.folder)
     Path("short.json").write_text('["rose", "lily"]')
+    Path("folder.onnx").mkdir(exist_ok=True)
     with pytest.raises(SystemExit, match=message):
         run("convert", "--model", "model.keras", "--label-order", "numeric", *options)
     assert not Path("m.onnx").exists()
+
+
+def test_file_that_cannot_be_written_is_named(own: Own, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "build").touch()
+    words = ("--labels", own.labels, "--scale", "raw", "--label-order", "numeric", "--out", tmp_path / "m.onnx")
+    with pytest.raises(SystemExit, match=r"Not a directory: .*build.*check that .* the disk has room"):
+        run("convert", "--model", own.model, *words)
 
 
 @pytest.mark.parametrize(

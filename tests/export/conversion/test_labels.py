@@ -86,6 +86,9 @@ def test_ids_with_two_orders_give_both(tmp_path: Path) -> None:
     [
         ('["rose", ', "is no JSON"),
         ('"rose"', "should hold a list"),
+        ("{}", "is empty"),
+        ("[]", "is empty"),
+        ("[" * 100_000, "is no JSON"),
         ('["rose", 3]', "3, but each should be a name"),
         ('["rose", " "]', "each should be a name"),
         ('{"rose": 0, "lily": 0}', "two labels the same number"),

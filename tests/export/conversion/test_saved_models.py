@@ -107,6 +107,22 @@ def test_signature_of_pixels_is_preferred(module: Served, tmp_path: Path) -> Non
         load_source(folder, output="logits")
 
 
+@pytest.mark.parametrize("name", ["Photo", "photo-RGB"])
+def test_input_of_any_name_is_fed(name: str, tmp_path: Path) -> None:
+    image = keras.Input((*SIZE, 3), name=name)
+    keras.Model({name: image}, layers.Dense(3)(layers.Flatten()(image))).export(tmp_path / "m", verbose=False)
+    assert difference(adapt(load_source(tmp_path / "m")), "0..1", tmp_path) < 1e-5
+
+
+def test_class_number_without_scores_is_refused(module: Served, tmp_path: Path) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((None, *SIZE, 3), tf.float32, "image")])
+    def number(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"number": tf.argmax(module.network(image, training=False), axis=-1)}
+
+    with pytest.raises(ExportError, match=r"no output of scores.*before an argmax"):
+        load_source(saved(module, tmp_path, serving_default=number))
+
+
 def test_outputs_of_a_keras_model_are_chosen(tmp_path: Path) -> None:
     image = keras.Input((*SIZE, 3))
     flat = layers.Flatten()(image)

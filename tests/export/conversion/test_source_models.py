@@ -1,6 +1,7 @@
 """Test custom models in every form: the facts found in them, and served answers equal to TensorFlow's own."""
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,12 @@ def two_outputs() -> Any:
         pytest.param(lambda: network(layers.Dense(2), shape=(8,)), "takes numbers", id="no-image"),
         pytest.param(lambda: network(layers.Conv2D(3, 3), shape=(8, 8, 3)), "a classifier's is", id="segmentation"),
         pytest.param(
+            lambda: network(layers.Flatten(), layers.Dense(1, activation="softmax")),
+            "softmax over one output",
+            id="one-softmax",
+            marks=pytest.mark.filterwarnings("ignore:You are using a softmax over axis"),
+        ),
+        pytest.param(
             lambda: network(layers.GlobalMaxPooling2D(), layers.Dense(2), shape=(None, None, 3)),
             "--input-size 224x224",
             id="any-size",
@@ -344,6 +351,66 @@ def _misnamed(folder: Path) -> Path:
     return folder / "model.bin"
 
 
+def _rezipped(name: str, content: bytes | None) -> Callable[[Path], Path]:
+    """Return what saves a .keras file with another part in it, or without that part."""
+
+    def make(folder: Path) -> Path:
+        file = saved(network(layers.Flatten(), layers.Dense(2)), folder)
+        with zipfile.ZipFile(file) as archive:
+            parts = {part: archive.read(part) for part in archive.namelist()}
+        del parts[name]
+        with zipfile.ZipFile(file, "w") as archive:
+            for part, text in {**parts, **({} if content is None else {name: content})}.items():
+                archive.writestr(part, text)
+        return file
+
+    return make
+
+
+def _damaged(folder: Path) -> Path:
+    file = saved(network(layers.Flatten(), layers.Dense(2)), folder)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 255
+    file.write_bytes(content)
+    return file
+
+
+def _truncated(folder: Path) -> Path:
+    file = saved(network(layers.Flatten(), layers.Dense(2)), folder)
+    file.write_bytes(file.read_bytes()[:-300])
+    return file
+
+
+def _without_weights(folder: Path) -> Path:
+    network(layers.Flatten(), layers.Dense(2)).save(folder / "m.h5")
+    with h5py.File(folder / "m.h5", "a") as file:
+        del file["model_weights"]
+    return folder / "m.h5"
+
+
+def _archive(folder: Path) -> Path:
+    file = saved(network(layers.Flatten(), layers.Dense(2)), folder)
+    with zipfile.ZipFile(folder / "converted_keras.zip", "w") as archive:
+        archive.write(file, "keras_model.keras")
+    return folder / "converted_keras.zip"
+
+
+def _in_subfolder(folder: Path) -> Path:
+    (folder / "1").mkdir()
+    (folder / "1" / "saved_model.pb").touch()
+    return folder
+
+
+def _in_empty_saved_model(folder: Path) -> Path:
+    (folder / "saved_model.pb").touch()
+    return folder / "saved_model.pb"
+
+
+def _web_model(folder: Path) -> Path:
+    (folder / "model.json").touch()
+    return folder
+
+
 def _sklearn(folder: Path) -> Path:
     (folder / "MLmodel").write_text(MLMODEL["sklearn"])
     return folder
@@ -356,6 +423,18 @@ def _sklearn(folder: Path) -> Path:
         pytest.param(lambda folder: folder, "Accepted are a .keras file", id="empty-folder"),
         pytest.param(_foreign("model.pt", b"PK\x05\x06" + bytes(18)), "is no Keras model.*Accepted", id="another-zip"),
         pytest.param(_weights_only, "weights without their network", id="weights-only"),
+        pytest.param(_rezipped("metadata.json", b"[]"), "no Keras model, or damaged", id="other-metadata"),
+        pytest.param(_rezipped("config.json", None), "is damaged: .*config.json", id="no-config"),
+        pytest.param(_rezipped("config.json", b"{}"), "has a part that Keras cannot rebuild", id="empty-config"),
+        pytest.param(_rezipped("model.weights.h5", b""), "is damaged: .*Save or copy it again", id="empty-weights"),
+        pytest.param(_damaged, "is damaged: .*Save or copy it again", id="damaged"),
+        pytest.param(_truncated, "Its end is missing: copy it again", id="truncated"),
+        pytest.param(_without_weights, "is damaged: .*model_weights", id="no-weights"),
+        pytest.param(_archive, "It is an archive: unpack it", id="archive"),
+        pytest.param(_in_subfolder, "It holds the SavedModel .*1: give one of these folders", id="subfolder"),
+        pytest.param(_in_empty_saved_model, "no SavedModel that TensorFlow can load.*Copy the whole", id="empty-pb"),
+        pytest.param(_web_model, "It is a model of TensorFlow.js", id="tensorflow-js"),
+        pytest.param(_foreign("model.ckpt.index", b""), "It is a checkpoint", id="checkpoint"),
         pytest.param(_misnamed, "rename it so that it ends in .h5", id="misnamed"),
         pytest.param(_sklearn, "flavours sklearn; needed is tensorflow or keras", id="other-mlflow-flavour"),
     ],
