@@ -21,7 +21,7 @@ class Page(NamedTuple):
 def load_page(folder: Path = _FOLDER, archived: bool = False) -> Page:
     """Return `index.html` with its styles and scripts inline. The policy allows each by its digest.
 
-    `archived` says that the service keeps the photos.
+    `archived` says that the service keeps the photos, and takes corrections.
     """
     digests: dict[str, list[str]] = {"style": [], "script": []}
 
@@ -35,6 +35,9 @@ def load_page(folder: Path = _FOLDER, archived: bool = False) -> Page:
     text = _PARTS.sub(put_in, (folder / "index.html").read_text(encoding="utf-8"))
     if archived:
         text = text.replace('data-text="visitHint"', 'data-text="visitHintArchived"')
+        text = text.replace("<html ", "<html data-archived ").replace(
+            'data-text="dropHint"', 'data-text="dropHintArchived"'
+        )
     policy = {
         "default-src": "'none'",
         "style-src": " ".join(digests["style"]),

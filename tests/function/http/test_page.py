@@ -128,3 +128,5 @@ def test_page_of_a_service_with_an_archive_says_so() -> None:
     assert hint in load_page().text
     assert hint not in load_page(archived=True).text
     assert 'data-text="visitHintArchived"' in load_page(archived=True).text
+    assert 'data-text="dropHintArchived"' in load_page(archived=True).text
+    assert "<html data-archived" in load_page(archived=True).text and "<html data-archived" not in load_page().text

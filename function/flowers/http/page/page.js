@@ -82,7 +82,7 @@ function addToPlant(photo, files) {
   if (files.length === 0 || photo.status !== "done") return;
   photo.more.push(...Array.from(files).slice(0, room));
   photo.unused = "";
-  photo.chosen = null;
+  photo.chosen = photo.correction = null;
   photo.status = "waiting";
   refresh(photo);
   work();
@@ -196,7 +196,7 @@ function showResult() {
   const title = make("h3", {}, say(identified ? "candidates" : "nearest"));
   const list = make("ol", { className: "candidates" });
   predictions.forEach((prediction, index) => list.append(make("li", {}, candidate(prediction, index))));
-  find("words").replaceChildren(verdict, ...words, title, list, ...anotherPhoto(current));
+  find("words").replaceChildren(verdict, ...words, title, list, ...anotherPhoto(current), ...correction(current));
 }
 
 /** Show how many photos the answer is from, and a button for another one. */
@@ -210,6 +210,50 @@ function anotherPhoto(photo) {
     parts.push(make("label", { className: "button" }, input, make("span", {}, say("another"))));
   }
   return parts;
+}
+
+/** Show a form to say what the photos show instead, if the service keeps them; the fields stay as they were filled in. */
+function correction(photo) {
+  if (document.documentElement.dataset.archived === undefined) return [];
+  if (photo.correction) {
+    photo.correction.show();
+    return [photo.correction.form];
+  }
+  const kinds = make("select", { id: "kind" });
+  const text = make("input", { id: "other-kind", type: "text", maxLength: 100, autocomplete: "off" });
+  const kindLabel = make("label", { htmlFor: "kind" });
+  const textLabel = make("label", { htmlFor: "other-kind" });
+  const button = make("button", { className: "button" });
+  const told = make("p", { id: "corrected", className: "hint" });
+  told.setAttribute("role", "status");
+  const summary = make("summary");
+  const fields = make("form", {}, kindLabel, kinds, textLabel, text, button, told);
+  const form = make("details", { id: "correction" }, summary, fields);
+  let state = "";
+  const show = () => {
+    const chosen = kinds.value;
+    const names = species.map(({ label, names }) => make("option", { value: label }, names[language]));
+    names.sort((one, other) => one.textContent.localeCompare(other.textContent, language));
+    kinds.replaceChildren(make("option", { value: "" }, say("otherKind")), ...names);
+    kinds.value = chosen;
+    summary.textContent = say("correction");
+    kindLabel.textContent = say("correctKind");
+    textLabel.textContent = say("correctText");
+    button.textContent = say("correct");
+    text.disabled = Boolean(kinds.value);
+    told.textContent = state && say(state);
+  };
+  kinds.onchange = show;
+  fields.onsubmit = async (event) => {
+    event.preventDefault();
+    const said = kinds.value ? { label: kinds.value } : { text: text.value.trim() };
+    if (!said.label && !said.text) state = "correctNothing";
+    else state = await correct(photo.result, said);
+    show();
+  };
+  photo.correction = { form, show };
+  show();
+  return [form];
 }
 
 /** Show the family, the rank, and a link to the taxon, as far as they are known. */

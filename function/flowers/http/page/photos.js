@@ -73,6 +73,26 @@ async function classify(sent) {
   throw new Error(answer.error?.reason ?? ([429, 502, 503, 504].includes(response.status) ? "UNAVAILABLE" : "INTERNAL"));
 }
 
+/** Send a correction of each photo in a result, and return the key of the text that says what became of it. */
+async function correct(result, said) {
+  for (const { sha256 } of result.images ?? [result.image]) {
+    let response;
+    try {
+      response = await fetch(new URL("corrections", SERVICE), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ sha256, classified_at: result.classified_at, ...said }),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+    } catch {
+      return "correctFailed";
+    }
+    if (response.status === 404) return "correctNotYet";
+    if (!response.ok) return "correctFailed";
+  }
+  return "corrected";
+}
+
 /** Return the command that gives the same answer; names are quoted for a POSIX shell, and `@-` would be standard input. */
 function curlLine(names) {
   const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
