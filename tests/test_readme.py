@@ -13,7 +13,7 @@ from flowers.settings import Settings
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.paths import ROOT
 from tests.support.readmes import READMES, all_commands
-from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
+from tests.support.server_process import clean_environment, serving
 
 # Where a command is run, by a pattern of commands. The first pattern that matches counts.
 HERE = "tests/test_readme.py"
@@ -66,15 +66,8 @@ def test_make_command_is_understood_by_make(command: str) -> None:
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Run the server of `make serve` on a free port and return it."""
-    port = free_port()
-    server = ServerProcess(
-        framework("classify_http", port), tmp_path_factory.mktemp("serve") / "log", clean_environment()
-    )
-    try:
-        server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 30)
+    with serving(tmp_path_factory.mktemp("serve")) as port:
         yield port
-    finally:
-        server.kill()
 
 
 @pytest.fixture(scope="module")

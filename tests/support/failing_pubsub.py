@@ -10,10 +10,11 @@ import threading
 import urllib.parse
 from collections.abc import Callable
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.support.pubsub_emulator import Message, read_message
+from tests.support.resetting_server import ResettingServer
 
 
 class Fault(Enum):
@@ -115,21 +116,12 @@ class FailingPubSub:
         assert self._stalled.acquire(timeout=30), "nothing stalls"
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
+class _Server(ResettingServer):
     daemon_threads = True
 
     def __init__(self, pubsub: FailingPubSub) -> None:
         self.pubsub = pubsub
         super().__init__(("127.0.0.1", 0), _Handler)
-
-    def shutdown_request(self, request: object) -> None:
-        """Close without a FIN, so that a reset is one."""
-        assert isinstance(request, socket.socket)
-        self.close_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that were killed or timed out, as the tests intend."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,8 +13,10 @@ import time
 import urllib.parse
 from dataclasses import dataclass, replace
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
+
+from tests.support.resetting_server import ResettingServer
 
 
 class Call(Enum):
@@ -161,20 +163,10 @@ class FaultProxy:
         return answer
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-
+class _Server(ResettingServer):
     def __init__(self, proxy: FaultProxy) -> None:
         self.proxy = proxy
         super().__init__(("127.0.0.1", 0), _Handler)
-
-    def shutdown_request(self, request: object) -> None:
-        """Close without a FIN, so that a reset is one."""
-        assert isinstance(request, socket.socket)
-        self.close_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that were killed or timed out, as the tests intend."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.paths import MAIN
@@ -104,3 +104,15 @@ class ServerProcess:
             self.process.poll()
             time.sleep(0.02)
         self.process.wait()
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[int]:
+    """Serve `classify_http` in a process of its own, its log in `folder`. Yield its port once it answers."""
+    port = free_port()
+    server = ServerProcess(framework("classify_http", port), folder / "log", clean_environment(**settings))
+    try:
+        server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+        yield port
+    finally:
+        server.kill()

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_contract import ask, client_with, json_request, multipart, part, post, post_unannounced
-from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
+from tests.support.server_process import serving
 
 # In base64 it has `+`, `/` and padding.
 PHOTO = next(
@@ -41,15 +41,8 @@ BASE64 = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Provide the address of the function in a server of its own."""
-    port = free_port()
-    process = ServerProcess(
-        framework("classify_http", port), tmp_path_factory.mktemp("log") / "log", clean_environment()
-    )
-    try:
-        process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+    with serving(tmp_path_factory.mktemp("log")) as port:
         yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.kill()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from flowers.http.work import RequestWork
 from flowers.settings import Settings
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_contract import ask, client_of, client_with, contract_of, multipart, no_storage, part, post
-from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
+from tests.support.server_process import serving
 from tests.support.uploads import log_lines
 
 TRACE = "105445aa7843bc8bf206b12000100000"
@@ -135,15 +135,8 @@ def test_unreadable_request_gets_a_document(
 @pytest.fixture(scope="module")
 def server_port(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Provide the port of the function in a server of its own."""
-    port = free_port()
-    server = ServerProcess(
-        framework("classify_http", port), tmp_path_factory.mktemp("server") / "log", clean_environment()
-    )
-    try:
-        server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+    with serving(tmp_path_factory.mktemp("server")) as port:
         yield port
-    finally:
-        server.kill()
 
 
 def test_images_of_a_form_share_a_pixel_limit(jpeg: bytes) -> None:
