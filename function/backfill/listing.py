@@ -95,9 +95,11 @@ class Listing:
         if self._job.pattern.deep:
             yield from folders
 
-    def below(self, folder: str) -> Iterator[Found]:
-        """Yield the objects below a folder, at any depth."""
-        return self._found(self._objects(folder, "", []))
+    def below(self, folder: str) -> Iterator[Found | str]:
+        """Yield the objects below a folder, at any depth, and as strings the folders that cannot be listed."""
+        folders: list[str] = []
+        yield from self._found(self._objects(folder, "", folders))
+        yield from folders
 
     def images(self) -> Iterator[tuple[StoredObject, StoredObject | None]]:
         """Return all images of the pattern by name, each with its result if there is one."""

@@ -69,12 +69,16 @@ class LocalFiles:
         path = self._path(address)
         try:
             with _our_errors(path):
-                return self._stored(address.name, path)
+                found = self._stored(address.name, path)
         except ObjectMissingError:
             return None
+        return None if self._is_claim(found) else found
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[StoredObject | str]:
-        """Yield files whose names begin with `prefix`, by name; with `delimiter` "/", folders as strings in between."""
+        """Yield files whose names begin with `prefix`, by name; with `delimiter` "/", folders as strings in between.
+
+        Folders in it that cannot be listed are strings too.
+        """
         folder = prefix[: prefix.rfind("/") + 1]
         if any(part.startswith(".") for part in folder.split("/")):
             return
@@ -90,12 +94,17 @@ class LocalFiles:
                 continue
             if not name.endswith("/"):
                 with suppress(OSError):  # gone, unreadable, or a link to nothing or to itself
-                    if entry.is_file():
-                        yield self._stored(name, Path(entry.path))
+                    if entry.is_file() and not self._is_claim(found := self._stored(name, Path(entry.path))):
+                        yield found
             elif delimiter:
                 yield name
             else:
-                yield from self.list_objects(bucket, name)
+                try:
+                    yield from self.list_objects(bucket, name)
+                except ObjectMissingError:  # removed meanwhile
+                    continue
+                except UnavailableError:
+                    yield name
 
     def read(self, stored: StoredObject, max_bytes: int) -> bytes:
         """Read exactly this generation. Raise `ObjectMissingError` if the file is gone or has changed."""
@@ -140,6 +149,10 @@ class LocalFiles:
     def _path(self, address: ObjectAddress) -> Path:
         return self._root / address.name
 
+    def _is_claim(self, stored: StoredObject) -> bool:
+        """Return whether a file only holds the place of a result, after a crash in `_place`."""
+        return stored.size == 0 and stored.address.name.endswith(self._suffix)
+
     def _stored(self, name: str, path: Path) -> StoredObject:
         facts = path.stat()
         address = FileAddress(str(self._root), name)
@@ -166,7 +179,10 @@ class LocalFiles:
 
 
 def _place(hidden: Path, path: Path) -> None:
-    """Give a written file its name. Raise `FileExistsError` rather than replace a file."""
+    """Give a written file its name. Raise `FileExistsError` rather than replace a file that is not empty."""
+    if path.exists() and path.stat().st_size == 0:
+        hidden.replace(path)
+        return
     try:
         path.hardlink_to(hidden)
     except FileExistsError:

@@ -20,7 +20,7 @@ from flowers.cloud.objects import ObjectMissingError
 from flowers.errors import FlowersError
 
 from .job import Job
-from .listing import TO_DO, Found, Listing
+from .listing import TO_DO, Listing
 from .progress import Tally
 from .worker import CLASSIFIED, IMAGES_AT_ONCE, INVALID, LEFT, TaskOutcome, Worker
 
@@ -57,7 +57,10 @@ class _List(beam.DoFn):
         to_do = 0
         try:
             for found in self._listing.below(folder) if folder else self._listing.top():
-                if not isinstance(found, Found):
+                if isinstance(found, str) and folder:
+                    self._leave(found, "it could not be read")
+                    continue
+                if isinstance(found, str):
                     yield pvalue.TaggedOutput(FOLDERS, found)
                     continue
                 count(found.state)
@@ -68,9 +71,12 @@ class _List(beam.DoFn):
                     to_do += 1
                     yield found.task
         except (FlowersError, ObjectMissingError) as error:
-            count(FOLDERS_LEFT)
-            logger.warning("the folder %r is left to do: %s", folder or self._job.pattern.prefix, error)
+            self._leave(folder or self._job.pattern.prefix, error)
         self._tally.found(to_do)
+
+    def _leave(self, folder: str, reason: object) -> None:
+        count(FOLDERS_LEFT)
+        logger.warning("the folder %r is left to do: %s", folder, reason)
 
 
 class _Classify(beam.DoFn):

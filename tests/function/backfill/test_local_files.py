@@ -85,7 +85,6 @@ def test_write_replaces_only_named_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "{",
         "[]",
         "null",
