@@ -18,7 +18,7 @@ from ..results.writer import ResultWriter
 from ..settings import Settings
 from .options import QueryOptions, read_flag, read_options
 from .requests import ImageReader
-from .responses import NOTHING_TIMED, Answer, refuse
+from .responses import NOTHING_TIMED, Answer, refuse, request_id_of, with_request_id
 from .work import RequestWork
 
 # More photos than this make an answer no surer.
@@ -43,7 +43,7 @@ class Classification:
     def classify(self, request: Request) -> Answer:
         """Return the document of each photo in a request. Raise `FlowersError` for a request without any."""
         options = self._options(request, request.args)
-        answer = self._classify(request, self._recorded(options))
+        answer = with_request_id(self._classify(request, self._recorded(options)), request_id_of(request))
         body: Any = answer.body
         documents = body.get("results", [body])
         asked = self._publish(documents, options)
@@ -80,7 +80,8 @@ class Classification:
         with self._images.read(request, read_prediction_request) as (images, parameters):
             options = self._options(request, parameters)
             documents, timing = self._classify_each(images, self._recorded(options))
-        return Answer({"predictions": self._publish(documents, options)}, timing=timing)
+        answer = with_request_id(Answer({"predictions": documents}, timing=timing), request_id_of(request))
+        return answer._replace(body={"predictions": self._publish(documents, options)})
 
     def _classify(self, request: Request, options: QueryOptions) -> Answer:
         fused = read_flag(request.args, "fuse")

@@ -11,6 +11,7 @@ from ..documents import ErrorDocument, Timing, error_document, one_line
 from ..errors import FlowersError, InputError, UnavailableError
 from ..log import trace_id
 
+_REQUEST_ID = "flowers.request_id"
 NOTHING_TIMED: Timing = {"decode": 0.0, "inference": 0.0, "total": 0.0}
 
 
@@ -37,7 +38,9 @@ def refuse(error: FlowersError, document: ErrorDocument | None = None) -> Answer
 
 def request_id_of(asked: Request) -> str:
     """Return the trace that a request belongs to, which finds it in the log, or else an ID of its own."""
-    return trace_id(asked.headers.get("X-Cloud-Trace-Context"), asked.headers.get("traceparent")) or uuid4().hex
+    trace = trace_id(asked.headers.get("X-Cloud-Trace-Context"), asked.headers.get("traceparent"))
+    request_id: str = asked.environ.setdefault(_REQUEST_ID, trace or uuid4().hex)
+    return request_id
 
 
 def with_request_id(answer: Answer, request_id: str) -> Answer:

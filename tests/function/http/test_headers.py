@@ -192,3 +192,16 @@ def test_published_document_has_default_top_and_lang(jpeg: bytes, query: str) ->
     wanted = {"": 5, "top=1&lang=es&heatmap=1": 1, "top=9&lang=es": 9}[query]
     assert len(asked["predictions"]) == wanted
     assert ("heatmap" in asked["predictions"][0]) == ("heatmap" in query)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_published_error_has_the_answers_request_id(count: int) -> None:
+    topic = Topic()
+    settings = Settings()
+    cloud = Cloud(no_storage, lambda: topic)  # type: ignore[arg-type, return-value]
+    client = client_of(HttpFunction(Classifier(settings), settings, cloud))
+    answer = post(client, *multipart(*[part(b"no image")] * count)).document
+    assert topic.arrived.acquire(timeout=20)
+    errors = [one["error"] for one in answer.get("results", [answer])]
+    assert topic.lines[0]["error"]["request_id"] == errors[0]["request_id"]
+    assert len({error["request_id"] for error in errors}) == 1
