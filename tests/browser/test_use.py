@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FileChooser, Page, expect
 
-from tests.browser.conftest import Service, Visit
+from tests.browser.conftest import Service, Visit, serving
 from tests.browser.visitor import candidates, choose, heat, tabs, verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -277,3 +277,21 @@ def test_touch_screen_offers_a_camera(visit: Visit) -> None:
     expect(phone.get_by_text("Take a photo")).to_be_visible()
     expect(phone.locator("#camera")).to_have_attribute("capture", "environment")
     expect(visit.open().get_by_text("Take a photo")).to_be_hidden()
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_failed_species_request_is_explained(page: Page, status: int) -> None:
+    page.route("**/species", lambda route: route.fulfill(status=status, json={"species": [hostile_species()]}))
+    page.reload()
+    page.locator("#species summary").click()
+    expect(page.locator("#found")).to_have_text("The list could not be loaded. Reload the page to try again.")
+    expect(page.locator("#species-list li")).to_have_count(0)
+
+
+def test_page_tells_whether_photos_are_kept(page: Page, visit: Visit) -> None:
+    expect(page.locator("[data-text=visitHint]")).to_contain_text("is gone when you close it")
+    with serving(ARCHIVE_BUCKET="photos-of-visitors") as keeping:
+        for language, kept in (("en", "The service keeps the photos"), ("es", "El servicio guarda las fotos")):
+            archived = visit.open(f"?lang={language}", keeping)
+            expect(archived.locator("[data-text=visitHintArchived]")).to_contain_text(kept)
+            expect(archived.locator("[data-text=visitHint]")).to_have_count(0)
