@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 from ..errors import ExportError
-from .freeze import Function, Graph, inlined, node_of
+from .graph import Function, Graph, inlined, node_of
 
 _DECODERS = ("DecodeJpeg", "DecodeImage", "DecodePng", "DecodeBmp", "DecodeAndCropJpeg")
 _RESIZERS = ("ResizeBilinear", "ResizeBicubic", "ResizeArea", "ResizeNearestNeighbor")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..errors import ExportError, reason_of
 from .encoded_input import from_pixels
-from .freeze import Function, inlined, node_of
+from .graph import Function, inlined, node_of
 from .scale import Scale
 
 _PICTURES = [

@@ -12,7 +12,7 @@ import tf_keras
 from keras import layers
 
 from export.conversion.adapt import adapt
-from export.conversion.freeze import FreezeError
+from export.conversion.random_layers import RandomLayerError
 from export.conversion.source_model import load_source
 from export.validation.verify import drawn_pictures
 from tests.support.models import difference, network
@@ -80,7 +80,7 @@ def test_lambda_converts_as_the_message_advises(tmp_path: Path) -> None:
 
 def test_random_layer_of_another_size_names_the_way_out(tmp_path: Path) -> None:
     original = network(layers.RandomCrop(20, 20), *head())
-    with pytest.raises(FreezeError, match=r"random_crop[^§]*keras\.export\.ExportArchive"):
+    with pytest.raises(RandomLayerError, match=r"random_crop[^§]*keras\.export\.ExportArchive"):
         adapt(load_source(save(original, "exported", tmp_path)))
     archive = keras.export.ExportArchive()
     archive.track(original)
