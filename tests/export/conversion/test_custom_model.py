@@ -18,7 +18,7 @@ from keras import layers
 from PIL import Image
 
 from export import __main__ as commands
-from export.conversion import custom_model
+from export.conversion import acceptance
 from export.conversion.deliver import deliver
 from export.serving import Model, ObjectAddress
 from export.validation import verify
@@ -168,7 +168,7 @@ def test_int8_that_breaks_a_bound_is_not_delivered(
     def own_model_float(folder: Path) -> Path:
         return next((folder / "build").glob("*/float.onnx"))
 
-    monkeypatch.setattr(custom_model, "quantize", spoil)
+    monkeypatch.setattr(acceptance, "quantize", spoil)
     monkeypatch.setattr(verify, "logits_on_haswell", lambda file, pixels: Model.load(file).run(pixels).logits)
     printed = run(
         "convert", "--model", own.model, "--labels", own.labels, "--data", own.photos, "--out", tmp_path / "m.onnx"
