@@ -31,7 +31,7 @@ _NEXT = "Run the same command again: what is copied is kept."
 
 
 class ArchiveError(ExportError):
-    """An archive that cannot be read, or that holds no photos."""
+    """Report an archive that cannot be read, or that holds no photos."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ SCHEMA = "flowers.decisions/v1"
 
 
 class DecisionsError(ExportError):
-    """A file of decisions that cannot be read, or that is about other photos."""
+    """Report a file of decisions that cannot be read, or that is about other photos."""
 
 
 class Decision(NamedTuple):

@@ -1,4 +1,4 @@
-"""The review page takes every decision by keyboard, shows strangers' text as text, and saves what was decided."""
+"""Test the review page: decisions by keyboard, strangers' text shown as text, and the file that is saved."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`python -m export collect` shows progress, needs no TensorFlow, and ends with a message instead of a traceback."""
+"""Test `python -m export collect`: it shows progress, needs no TensorFlow, and ends with a message."""
 
 import os
 import subprocess

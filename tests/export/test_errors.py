@@ -1,4 +1,4 @@
-"""Messages of other libraries become one readable line."""
+"""Test that messages of other libraries become one readable line."""
 
 import pytest
 

@@ -67,7 +67,7 @@ def test_columns_are_the_fields_of_documents() -> None:
     assert _undescribed(COLUMNS) == sorted(wanted, key=lambda column: column["name"] == "images")
 
 
-def test_correction_columns_are_the_fields_of_corrections() -> None:
+def test_correction_columns_are_its_fields() -> None:
     assert _undescribed(CORRECTION_COLUMNS) == _columns(CorrectionDocument)
 
 

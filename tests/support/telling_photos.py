@@ -1,4 +1,4 @@
-"""Photos that say where and by whom they were taken, in each format."""
+"""Make photos that say where and by whom they were taken, in each format."""
 
 from typing import Any
 

@@ -144,7 +144,7 @@ def without_metadata(data: bytes) -> bytes:
 
 
 class Scan(NamedTuple):
-    """The coefficients `first` to `last` of some components, except their last so many `bits`, and where data end."""
+    """Hold coefficients `first` to `last` of some components but for their last `bits`, and where their data end."""
 
     components: bytes
     first: int

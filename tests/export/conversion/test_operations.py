@@ -72,7 +72,7 @@ COMPUTED: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 @pytest.mark.parametrize("name", COMPUTED)
-def test_operation_beyond_tf2onnx_answers_as_in_tensorflow(name: str, tmp_path: Path) -> None:
+def test_translated_operation_answers_as_tensorflow(name: str, tmp_path: Path) -> None:
     model = adapt(load_source(computing(COMPUTED[name], tmp_path)))
     assert difference(model, "0..1", tmp_path) < 1e-5
 
@@ -107,7 +107,7 @@ def test_operation_without_counterpart_has_a_way_out(
         served(adapt(load_source(computing(compute, tmp_path))), tmp_path, "0..1")
 
 
-def test_failure_inside_tf2onnx_names_operation_and_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tf2onnx_failure_names_operation_and_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise IndexError("list index out of range")
 

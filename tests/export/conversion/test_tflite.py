@@ -91,7 +91,7 @@ def test_labels_are_read_from_the_metadata(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"ros\xe9\nlily\ndaisy\n", None])
-def test_unreadable_labels_in_the_metadata_are_left_to_the_option(content: bytes | None, tmp_path: Path) -> None:
+def test_unreadable_label_metadata_is_left_out(content: bytes | None, tmp_path: Path) -> None:
     file = converted(classifier(layers.Dense(3)), tmp_path / "m.tflite")
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("labels.txt", content or b"rose\nlily\ndaisy\n")
@@ -170,13 +170,13 @@ def test_file_of_any_size_asks_for_it(tmp_path: Path) -> None:
         load_tflite(fixed, (16, 20))
 
 
-def test_integer_file_with_float_input_is_compared_as_integer(tmp_path: Path) -> None:
+def test_integer_file_with_float_input_agrees(tmp_path: Path) -> None:
     model = load_tflite(converted(classifier(layers.Dense(3)), tmp_path / "m.tflite", tf.float32))
     assert (model.expects, model.tolerance) == (None, 0.02)
     assert difference(model, "-1..1", tmp_path) < model.tolerance
 
 
-def test_damaged_file_is_refused_before_the_interpreter_crashes(tmp_path: Path) -> None:
+def test_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     file = converted(classifier(layers.Dense(3)), tmp_path / "m.tflite")
     content = bytearray(file.read_bytes())
     for spoiled in (content[:-300], content[:500], content[:-500] + bytes(255 - byte for byte in content[-500:-300])):

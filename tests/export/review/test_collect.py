@@ -1,4 +1,4 @@
-"""Corrected and least sure photos are copied once, and nothing in an archive is trusted."""
+"""Test that corrected and least sure photos are copied once, and nothing in an archive is trusted."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What was accepted becomes a training folder that `--data` takes, and follows the decisions."""
+"""Test that what was accepted becomes a training folder that `--data` takes, and follows the decisions."""
 
 import json
 from pathlib import Path

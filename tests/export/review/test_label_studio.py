@@ -1,4 +1,4 @@
-"""Tasks and annotations have the form that Label Studio publishes."""
+"""Test that tasks and annotations have the form that Label Studio publishes."""
 
 import json
 import xml.etree.ElementTree as ET

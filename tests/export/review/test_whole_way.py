@@ -1,4 +1,4 @@
-"""A correction's whole way: photos sent to the function, corrected, collected, decided, and listed for training."""
+"""Test a correction's whole way: photos sent, corrected, collected, decided, and listed for training."""
 
 import json
 from pathlib import Path

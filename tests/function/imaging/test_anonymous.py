@@ -1,4 +1,4 @@
-"""Photos to keep say nothing of a person: no position, no text, no preview; JPEG, PNG and WebP keep their pixels."""
+"""Test that photos to keep say nothing of a person, and that JPEG, PNG and WebP keep their pixels."""
 
 import io
 import random

@@ -148,7 +148,7 @@ def test_several_scans_with_most_rows_are_truncated(end: bytes) -> None:
     assert refused(cut_in_last_scan(in_scans(), 0.6) + end) == "UNDECODABLE_IMAGE"
 
 
-def test_several_scans_without_the_end_marker_are_truncated() -> None:
+def test_scans_without_end_marker_are_truncated() -> None:
     whole = seen(in_scans() + b"\xff\xd9")
     cut = seen(in_scans())
     assert (whole.facts.truncated, cut.facts.truncated) == (False, True)
@@ -174,7 +174,7 @@ def test_progressive_jpeg_closed_in_a_scan_is_truncated(scan: int) -> None:
     assert seen(data[:middle].rstrip(b"\xff") + b"\xff\xd9").facts.truncated
 
 
-def test_progressive_jpeg_closed_in_its_first_scan_is_undecodable() -> None:
+def test_progressive_jpeg_of_half_a_scan_is_refused() -> None:
     data = encode(PICTURE, "JPEG", quality=90, progressive=True)
     start = data.index(b"\xff\xda")
     end = data.index(b"\xff\xc4", start)

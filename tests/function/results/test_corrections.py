@@ -1,4 +1,4 @@
-"""Corrections are stored beside archived photos, the newest of each, and nothing of them can be read back."""
+"""Test that corrections are stored beside archived photos, the newest of each, and nothing of them can be read back."""
 
 import json
 import os
@@ -227,7 +227,7 @@ def test_web_app_of_another_origin_may_correct() -> None:
 
 
 class RacedStorage(Storage):
-    """The real storage, but another correction is always stored first."""
+    """Act as the real storage, but another correction is always stored first."""
 
     def write(self, address: ObjectAddress, *arguments: Any, **options: Any) -> int:
         if "correction" in address.name:
