@@ -19,6 +19,7 @@ import keras
 import tensorflow as tf
 
 from ..errors import ExportError, reason_of
+from .keras_file import load_keras
 from .mlflow_model import is_mlflow_folder, registered_model, weights_of
 from .saved_model import choose_output, from_frozen_graph, from_saved_model
 from .scale import Scale
@@ -157,7 +158,7 @@ def _from_keras(file: Path, name: str, version: str, output: str | None) -> Sour
     if file.suffix not in (ending, ".hdf5"):
         raise SourceModelError(f"{file} is a Keras model by its content: rename it so that it ends in {ending}")
     try:
-        model = library.models.load_model(file, compile=False)
+        model = load_keras(file, library)
     except (KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise SourceModelError(f"{file} is damaged: {reason_of(error)}. Save or copy it again.") from error
     except Exception as error:  # what a layer's own code raises has any class

@@ -275,6 +275,33 @@ class _Custom(layers.Layer):  # type: ignore[misc,unused-ignore]
         return inputs
 
 
+def _with_operations() -> Any:
+    """Return a network with operations that have the names of layers, beside those layers, in a network in it."""
+    image, seen = keras.Input((8, 8, 3)), keras.Input((8, 8, 4))
+    added = layers.Add()([seen, layers.Activation("relu")(seen + 3.0) * 0.5]) * seen
+    inner = keras.Model(seen, layers.GlobalAveragePooling2D()(keras.ops.maximum(added, 0.1)))
+    return keras.Model(image, layers.Dense(3)(inner(layers.Conv2D(4, 3, padding="same")(image)) - 1.0))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(_with_operations, id="operations"),
+        pytest.param(lambda: keras.applications.MobileNetV3Small((32, 32, 3), weights=None, classes=3), id="mobilenet"),
+        pytest.param(lambda: keras.applications.ConvNeXtTiny((32, 32, 3), weights=None, classes=3), id="convnext"),
+        pytest.param(
+            lambda: tf_keras.applications.ConvNeXtTiny(input_shape=(32, 32, 3), weights=None, classes=3), id="keras-2"
+        ),
+    ],
+)
+def test_h5_file_of_classes_that_keras_misses_is_loaded(make: Callable[[], Any], tmp_path: Path) -> None:
+    original = make()
+    original.save(tmp_path / "m.h5")
+    pixels = drawn_pictures(original.input_shape[1:3], 3).astype(np.float32)
+    answers = np.asarray(load_source(tmp_path / "m.h5").call(pixels))
+    assert np.abs(answers - np.asarray(original(pixels, training=False))).max() < 1e-6
+
+
 def test_custom_layer_converts_as_advised(tmp_path: Path) -> None:
     model = network(_Custom(), layers.Flatten(), layers.Dense(3, "softmax"))
     with pytest.raises(ExportError, match=r"_Custom[^§]*model\.export\('folder'\)"):
