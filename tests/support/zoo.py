@@ -103,7 +103,7 @@ def row(family: str, form: str, folder: Path) -> dict[str, Any]:
         served, difference = _convert(save(family, form, folder), folder)
         _answer(served)
     except SystemExit as error:
-        return {"model": family, "form": form, "reason": str(error)}
+        return {"model": family, "form": form, "reason": str(error).replace(f"{folder}/", "")}
     model = Model.load(served)
     image = np.zeros((1, model.card.input_rule.height, model.card.input_rule.width, 3), np.uint8)
     seconds = []
