@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from flowers.imaging.memory import Budget
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.http_contract import Reply, ask, client_with, contract_of, post
 from tests.support.server_process import ServerProcess, answers, clean_environment, framework, free_port
@@ -95,6 +96,16 @@ def test_null_parameters_are_the_defaults(client: FlaskClient, jpeg: bytes) -> N
 def test_too_large_request_is_refused_unread() -> None:
     reply = predict(client_with(max_image_bytes=3000), b" " * 100_000)
     assert (reply.status, reply.reason) == (413, "IMAGE_TOO_LARGE")
+
+
+def test_overload_gets_503_and_retry_after(jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(1_000_000, wait_seconds=0.1)
+    monkeypatch.setattr("flowers.http.requests.Budget", lambda *_: budget)
+    client = client_with()
+    with budget.reserve(budget.total):
+        reply = predict(client, {"instances": [b64(jpeg)]})
+    assert (reply.status, reply.reason) == (503, "UNAVAILABLE")
+    assert int(reply.headers["Retry-After"]) >= 1
 
 
 def test_model_status_says_ready(client: FlaskClient) -> None:
