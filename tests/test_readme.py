@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flowers.errors import CODES
 from flowers.settings import Settings
 from tests.support.drawn_flower import draw_flower, encode
 from tests.support.paths import ROOT
@@ -99,10 +100,23 @@ def test_curl_command_is_answered(command: str, port: int, folder: Path) -> None
     assert status == ("403" if "gs://" in command else "200"), done.stdout
 
 
-def test_settings_table_lists_all_with_defaults() -> None:
+def section_of_function(title: str) -> str:
+    """Return a section of the function's README."""
     text = (ROOT / "function" / "README.md").read_text(encoding="utf-8")
-    section = text.split("## Settings")[1].split("\n## ")[0]
-    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", section, re.MULTILINE))
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_errors_table_lists_all_reasons_with_codes() -> None:
+    documented: dict[str, int] = {}
+    for codes, reasons in re.findall(r"^\| ([0-9, ]+) \| ([^|]+) \|", section_of_function("Errors"), re.MULTILINE):
+        names = re.findall(r"[A-Z_]+", reasons)
+        numbers = [int(code) for code in codes.split(", ")]
+        documented |= zip(names, numbers if len(numbers) > 1 else numbers * len(names), strict=True)
+    assert documented == {reason: code for reason, (code, _) in CODES.items()}
+
+
+def test_settings_table_lists_all_with_defaults() -> None:
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", section_of_function("Settings"), re.MULTILINE))
     assert set(documented) == {field.name.upper() for field in fields(Settings)}
     for field in fields(Settings):
         text = documented[field.name.upper()].strip("` ")
