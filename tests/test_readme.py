@@ -33,6 +33,7 @@ NEEDS_GOOGLE_CLOUD = (
     r"^bq ",
     r"^terraform -chdir=infra ",
     r"^[A-Z_]+=\$\((gcloud|terraform) ",
+    r"^export PROJECT=",
     r"^curl .*gcloud auth print-identity-token",
     r"^curl .*127\.0\.0\.1:8085",  # Google's emulator of Pub/Sub, which gcloud installs
 )
@@ -48,6 +49,11 @@ def home(command: str) -> str:
 
 def test_every_command_is_run_or_needs_google_cloud() -> None:
     assert [command for command in all_commands() if not home(command)] == []
+
+
+def test_commands_are_for_the_clone() -> None:
+    folders = {folder for command in all_commands("terraform") for folder in re.findall(r"-chdir=(\S+)", command)}
+    assert folders == {"infra"}
 
 
 def test_every_pattern_has_a_command_and_a_test() -> None:
@@ -131,9 +137,7 @@ def test_named_make_targets_exist(readme: Path) -> None:
     assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
 
 
-@pytest.mark.parametrize(
-    "page", [*READMES, ROOT / ".github" / "CONTRIBUTING.md"], ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("page", READMES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_linked_files_and_headings_exist(page: Path) -> None:
     for file, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
         target = page.parent / file if file else page

@@ -1,4 +1,4 @@
-"""Read the READMEs: their shell commands, their tables of settings, their links."""
+"""Read the READMEs and the guides beside them: their shell commands."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 FOLDERS = ("", "export", "function", "function/backfill", "infra", "tests", "tests/bench")
-READMES = [ROOT / folder / "README.md" for folder in FOLDERS if (ROOT / folder / "README.md").exists()]
+GUIDES = (".github/CONTRIBUTING.md", "infra/DESPLIEGUE.md", "infra/RUNBOOK.md", "infra/SCALE.md")
+READMES = [*(ROOT / folder / "README.md" for folder in FOLDERS), *(ROOT / guide for guide in GUIDES)]
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n)+")
 _COMMAND = re.compile(r"(?:bash|bq|cp|curl|echo|export|gcloud|make|python|sudo|terraform|until) |\.venv/|[A-Z_]+=")
