@@ -1,4 +1,4 @@
-"""Count the results and corrections that are there: whether a model is still right shows in its documents."""
+"""Count results and corrections, which show whether a model is still right."""
 
 import json
 from collections import Counter, defaultdict
