@@ -43,35 +43,10 @@ class Classification:
     def classify(self, request: Request) -> Answer:
         """Return the document of each photo in a request. Raise `FlowersError` for a request without any."""
         options = self._options(request, request.args)
-        answer = with_request_id(self._classify(request, self._recorded(options)), request_id_of(request))
+        answer = with_request_id(self._classify(request, self._complete(options)), request_id_of(request))
         body: Any = answer.body
-        documents = body.get("results", [body])
-        asked = self._publish(documents, options)
-        return answer._replace(body={"results": asked} if "results" in body else asked[0])
-
-    def _recorded(self, options: QueryOptions) -> QueryOptions:
-        """Return the options of a document from which both the answer and what is stored can be made."""
-        return options._replace(top=max(options.top or 0, self._classifier.default_top), language=None)
-
-    def _as_stored(self, document: ResultDocument) -> ResultDocument:
-        """Return a result as an upload gets it, whatever the caller's `top`, `lang` and `heatmap`."""
-        return self._classifier.shown(without_heatmaps(document))
-
-    def _publish(
-        self, documents: Sequence[ResultDocument | ErrorDocument], options: QueryOptions
-    ) -> list[ResultDocument | ErrorDocument]:
-        """Log and publish documents as uploads get them, and return them with the caller's `top` and `lang`."""
-        for document in documents:
-            if document["schema"] == RESULT_SCHEMA:
-                fields = result_fields(document)
-                logger.info("classified: %s %s", fields["label"], fields["confidence"], extra={"fields": fields})
-        if self._publisher:
-            stored = [self._as_stored(one) if one["schema"] == RESULT_SCHEMA else one for one in documents]
-            self._publisher.publish({"results": stored})
-        top, language, _ = options
-        return [
-            self._classifier.shown(one, top, language) if one["schema"] == RESULT_SCHEMA else one for one in documents
-        ]
+        shown = self._record(body.get("results", [body]), options)
+        return answer._replace(body={"results": shown} if "results" in body else shown[0])
 
     def predict(self, request: Request) -> Answer:
         """Return the predictions of each instance, as TF Serving and KServe do. Raise `FlowersError`."""
@@ -79,9 +54,9 @@ class Classification:
 
         with self._images.read(request, read_prediction_request) as (images, parameters):
             options = self._options(request, parameters)
-            documents, timing = self._classify_each(images, self._recorded(options))
+            documents, timing = self._classify_each(images, self._complete(options))
         answer = with_request_id(Answer({"predictions": documents}, timing=timing), request_id_of(request))
-        return answer._replace(body={"predictions": self._publish(documents, options)})
+        return answer._replace(body={"predictions": self._record(documents, options)})
 
     def _classify(self, request: Request, options: QueryOptions) -> Answer:
         fused = read_flag(request.args, "fuse")
@@ -183,6 +158,32 @@ class Classification:
 
     def _options(self, request: Request, parameters: Mapping[str, str]) -> QueryOptions:
         return read_options(parameters, request.accept_languages, len(self._classifier.model.card.labels))
+
+    def _complete(self, options: QueryOptions) -> QueryOptions:
+        """Return the options of a document from which both the answer and what is stored can be made."""
+        return options._replace(top=max(options.top or 0, self._classifier.default_top), language=None)
+
+    def _as_stored(self, document: ResultDocument) -> ResultDocument:
+        """Return a result as an upload gets it, whatever the caller's `top`, `lang` and `heatmap`."""
+        return self._classifier.shown(without_heatmaps(document))
+
+    def _record(
+        self, documents: Sequence[ResultDocument | ErrorDocument], options: QueryOptions
+    ) -> list[ResultDocument | ErrorDocument]:
+        """Log and publish complete documents. Return them with the caller's `top` and `lang`."""
+        shown: list[ResultDocument | ErrorDocument] = []
+        for document in documents:
+            stored = document
+            if document["schema"] == RESULT_SCHEMA:
+                fields = result_fields(document)
+                logger.info("classified: %s %s", fields["label"], fields["confidence"], extra={"fields": fields})
+                stored = self._as_stored(document)
+                shown.append(self._classifier.shown(document, options.top, options.language))
+            else:
+                shown.append(document)
+            if self._publisher:
+                self._publisher.publish(stored)
+        return shown
 
 
 def _not_found(address: ObjectAddress) -> InputError:

@@ -5,11 +5,9 @@ invalid. If the topic is slow or unavailable, copies are lost, never answers.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ..cloud.clients import Cloud
-from ..documents import RESULT_SCHEMA, one_line, without_heatmaps
+from ..documents import ERROR_SCHEMA, ErrorDocument, ResultDocument, one_line
 from .background import Background
 from .result_objects import result_metadata
 
@@ -29,30 +27,21 @@ class Publisher:
         self._model_version = model_version
         self._background = Background("publisher", _THREADS, _BYTES_WAITING)
 
-    def publish(self, answer: Mapping[str, Any]) -> None:
-        """Publish the documents of an answer soon, and log a warning for each that is lost."""
-        for document in _of_images(answer):
-            self._publish_soon(document)
-
-    def _publish_soon(self, document: Mapping[str, Any]) -> None:
+    def publish(self, document: ResultDocument | ErrorDocument) -> None:
+        """Publish a document soon, or log a warning that it is lost."""
+        image = document["image"]
+        failed = document["schema"] == ERROR_SCHEMA and document["error"]["code"] >= 500
+        if image is None or image["sha256"] is None or failed:
+            return
         line = one_line(document)
-        attributes = result_metadata(document["schema"], self._model_version, document["image"]["generation"])
+        attributes = result_metadata(document["schema"], self._model_version, image["generation"])
+        fields = {"event": "not_published", "sha256": image["sha256"]}
 
         def publish() -> None:
             if self._cloud.topic:
                 self._cloud.topic.publish(line, attributes)
 
-        self._background.do(len(line), publish, lambda reason: _warn(reason, document))
+        def warn(reason: str) -> None:
+            logger.warning("result not published: %s", reason, extra={"fields": fields})
 
-
-def _of_images(answer: Mapping[str, Any]) -> Iterator[Any]:
-    for document in answer.get("results", [answer]):
-        if document["schema"] == RESULT_SCHEMA:
-            yield without_heatmaps(document)
-        elif document["error"]["code"] < 500 and document["image"] and document["image"]["sha256"]:
-            yield document
-
-
-def _warn(reason: str, document: Mapping[str, Any]) -> None:
-    fields = {"event": "not_published", "sha256": document["image"]["sha256"]}
-    logger.warning("result not published: %s", reason, extra={"fields": fields})
+        self._background.do(len(line), publish, warn)
