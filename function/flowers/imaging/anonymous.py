@@ -1,7 +1,7 @@
-"""Remove from a photo what it says beside its picture: position, time, camera, texts, previews.
+"""Remove the metadata of a photo: position, time, camera, texts, previews.
 
-JPEG, PNG and WebP files keep their pixels bit by bit, their colours and their orientation. Only the parts that show the
-picture are copied. A photo of another format, or one whose parts cannot be told apart, becomes an upright JPEG.
+JPEG, PNG and WebP files keep their pixels bit by bit, their colours and their orientation: only the parts that show the
+picture are copied. Photos of other formats, and broken ones, become upright JPEGs.
 """
 
 import io
@@ -25,7 +25,6 @@ _QUALITY = 95
 # Photos have some dozens of parts.
 _MAX_PARTS = 20_000
 
-_EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _PNG_COLOURS = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"}
 _WEBP_PICTURE = {b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"}
@@ -72,10 +71,10 @@ def _exif(orientation: int) -> bytes:
 
 
 def _copy_jpeg(data: bytes, orientation: int) -> bytes:
-    """Copy tables, frame and scans, and of the metadata what names the colours. The end of the picture is the end."""
+    """Copy tables, frame, scans, and the metadata that names the colours. Drop whatever follows the picture."""
     view, kept = memoryview(data), list[bytes | memoryview]([b"\xff\xd8"])
     if orientation != 1:
-        kept.append(_segment(_APP1, b"Exif\0\0" + _exif(orientation)))
+        kept.append(_segment(jpeg.APP1, b"Exif\0\0" + _exif(orientation)))
     for segment in jpeg.segments(data):
         if (body := _needed(segment)) is not None:
             kept.append(_segment(segment.marker, body))
@@ -86,10 +85,10 @@ def _copy_jpeg(data: bytes, orientation: int) -> bytes:
             return b"".join([*kept, view[at:]])
         start, marker = found.start(), data[found.start() + 1]
         kept.append(view[at:start])
-        if marker == _EOI:
+        if marker == jpeg.EOI:
             return b"".join([*kept, b"\xff\xd9"])
         at = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-        if marker not in {_SOS} | jpeg.TABLES or not start + 4 <= at <= len(data):
+        if marker not in {jpeg.SOS} | jpeg.TABLES or not start + 4 <= at <= len(data):
             raise ValueError(f"marker {marker:02X} among the scans")
         kept.append(view[start:at])
     raise ValueError("too many segments")
@@ -102,11 +101,11 @@ def _segment(marker: int, body: bytes) -> bytes:
 def _needed(segment: jpeg.Segment) -> bytes | None:
     """Return what to keep of a segment before the first scan, or None."""
     marker, body = segment.marker, segment.body
-    if marker not in jpeg.METADATA or (marker == _APP2 and body.startswith(b"ICC_PROFILE\0")):
+    if marker not in jpeg.METADATA or (marker == jpeg.APP2 and body.startswith(b"ICC_PROFILE\0")):
         return body
-    if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 14:
+    if marker == jpeg.APP0 and body.startswith(b"JFIF\0") and len(body) >= 14:
         return body[:12] + b"\0\0"  # without the preview
-    if marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+    if marker == jpeg.APP14 and body.startswith(b"Adobe") and len(body) >= 12:
         return body[:12]
     return None
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from ..errors import InputError
 
-_EOI, _SOS, _APP1, _APP2, _APP14, _COM = 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0xFE
+EOI, SOS, APP0, APP1, APP2, APP14, COM = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}  # TEM and RSTn have no length
 TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}  # tables, which libjpeg checks
-METADATA = {*range(0xE0, 0xF0), _COM}
+METADATA = {*range(0xE0, 0xF0), COM}
 _DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-_PROGRESSIVE = {0xC2, 0xCA}
+PROGRESSIVE = {0xC2, 0xCA}
 _OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.fromkeys(
     (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"
 )
@@ -19,7 +19,6 @@ _OTHER_KINDS = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"} | dict.from
 _MAX_SCANS = 100
 # Files have some dozens of segments. Pillow reads each, and what lies between them, in Python.
 _MAX_SEGMENTS, _MAX_JUNK = 2000, 4096
-NO_BITS = 16
 MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan's data any other byte after FF belongs to the data
 
 
@@ -73,7 +72,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if length < 2 or at + length > len(data):
             raise ValueError(f"segment {marker:02X} has {length} bytes")
         yield Segment(marker, data[at + 2 : at + length], start, at + length)
-        if marker == _SOS:
+        if marker == SOS:
             return
         at = end = at + length
         count += 1
@@ -89,22 +88,22 @@ def read_frame(data: bytes) -> Frame:
     exif, profile = b"", {}
     for segment in segments(data):
         marker, body = segment.marker, segment.body
-        if marker == _APP1 and body.startswith(b"Exif\0\0") and not exif:
+        if marker == APP1 and body.startswith(b"Exif\0\0") and not exif:
             exif = body
-        elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+        elif marker == APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             profile[body[12]] = body
         elif marker in _DECODED or marker in _OTHER_KINDS:
             if frame:
                 raise ValueError("two frames")
             _check_kind(marker, body)
             frame = segment
-        elif marker not in TABLES | METADATA | {_SOS}:
+        elif marker not in TABLES | METADATA | {SOS}:
             raise ValueError(f"unknown marker {marker:02X}")
     if frame is None:
         raise ValueError("a scan before its frame")
     height, width = int.from_bytes(frame.body[1:3], "big"), int.from_bytes(frame.body[3:5], "big")
     components = frame.body[5]
-    several_scans = frame.marker in _PROGRESSIVE or segment.body[0] != components
+    several_scans = frame.marker in PROGRESSIVE or segment.body[0] != components
     if several_scans and data.count(b"\xff\xda", segment.start) > _MAX_SCANS:
         raise ValueError(f"more than {_MAX_SCANS} scans")
     icc = _whole_profile(profile)
@@ -133,7 +132,7 @@ def without_metadata(data: bytes) -> bytes:
     """Return the file without its comments and application segments, save Adobe's, which names the colours."""
     kept, at = [data[:2]], 2
     for segment in segments(data):
-        is_adobe = segment.marker == _APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
+        is_adobe = segment.marker == APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
         if segment.marker in METADATA and not is_adobe:
             at = segment.end
             continue
@@ -141,50 +140,3 @@ def without_metadata(data: bytes) -> bytes:
         at = segment.end
     kept.append(data[at:])
     return b"".join(kept)
-
-
-class Scan(NamedTuple):
-    """Hold coefficients `first` to `last` of some components but for their last `bits`, and where their data end."""
-
-    components: bytes
-    first: int
-    last: int
-    bits: int
-    end: int
-
-
-def scans(data: bytes, frame: Frame) -> list[Scan]:
-    """Return the scans that libjpeg decodes before it shows a row. The last one may be incomplete."""
-    found = []
-    markers = [match.start() for match in MARKER.finditer(data, frame.scan)]
-    for start, end in zip(markers, [*markers[1:], len(data)], strict=True):
-        if data[start + 1] == _EOI:
-            break
-        body = data[start + 4 : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
-        if data[start + 1] != _SOS or not body or len(body) != 4 + 2 * body[0]:
-            continue
-        if frame.process in _PROGRESSIVE:
-            first, last, bits = body[-3], body[-2], body[-1] & 15
-        else:
-            first, last, bits = 0, 63, 0
-        found.append(Scan(body[1 : 1 + 2 * body[0] : 2], first, last, bits, end))
-        if not frame.whole:
-            break
-    return found
-
-
-def shows_all(frame: Frame, complete: list[Scan]) -> bool:
-    """Return whether scans give the mean of every block, which shows the whole picture, if blurred."""
-    means = {component for scan in complete if scan.first == 0 for component in scan.components}
-    return len(means) == frame.components
-
-
-def missing_bits(frame: Frame, complete: list[Scan]) -> int:
-    """Return how many of its last bits a coefficient lacks at most after these scans, `NO_BITS` if one has none."""
-    known = {
-        (component, index): scan.bits
-        for scan in complete
-        for component in scan.components
-        for index in range(scan.first, scan.last + 1)
-    }
-    return max(known.values()) if len(known) == 64 * frame.components else NO_BITS
