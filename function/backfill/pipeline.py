@@ -1,7 +1,7 @@
-"""Define the pipeline; no other module uses Beam's transforms.
+"""List the images to do, and classify them.
 
-Beam's RunInference reads, infers and writes one after the other, and its batches are slower on a CPU. This DoFn shares
-one model in each process (`Shared`), and reads and writes other images while one is classified.
+Beam's RunInference reads, infers and writes one after the other, and its batches are slower on a CPU. `_Classify`
+shares one model in each process (`Shared`), and reads and writes other images while one is classified.
 """
 
 import logging
@@ -43,7 +43,7 @@ def count(what: str, number: int = 1) -> None:
 class _List(beam.DoFn):
     """List the tasks at the top of a job (""), or all tasks below a folder.
 
-    Tagged are the folders at the top, and the documents that are there.
+    Folders at the top, and documents found, are tagged outputs.
     """
 
     def __init__(self, job: Job) -> None:

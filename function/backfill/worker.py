@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from flowers.classifier import Classifier
 from flowers.cloud.clients import Cloud
 from flowers.documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
-from flowers.errors import UnavailableError
+from flowers.errors import UnavailableError, with_cause
 from flowers.process import return_large_blocks
 from flowers.results.result_objects import ResultState
 from flowers.results.writer import ResultWriter
@@ -87,12 +87,12 @@ class Worker:
         try:
             state, document, _, unpublished = self._writer.process(image, task.replaced)
         except UnavailableError as error:
-            return TaskOutcome(LEFT, task, error=f"{error.message} ({error.__cause__})")
+            return TaskOutcome(LEFT, task, error=with_cause(error))
         except Exception as error:
             logger.exception("%s failed unexpectedly", image.address.uri)
             return TaskOutcome(LEFT, task, error=f"{type(error).__name__}: {error}")
         if unpublished:
-            return TaskOutcome(LEFT, task, error=f"{unpublished.message} ({unpublished.__cause__})")
+            return TaskOutcome(LEFT, task, error=with_cause(unpublished))
         # REPEATED: another was faster, or this process's own answer was lost. The result is the same.
         if document is None or state not in (ResultState.WRITTEN, ResultState.REPEATED):
             return TaskOutcome(state.value, task)

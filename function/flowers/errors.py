@@ -80,3 +80,8 @@ class UnavailableError(FlowersError):
     def __init__(self, reason: Reason, message: str, retry_after: int = 1) -> None:
         super().__init__(reason, message)
         self.retry_after = retry_after
+
+
+def with_cause(error: BaseException) -> str:
+    """Return an error's text, and its cause's if it has one, for the log."""
+    return f"{error} ({error.__cause__})" if error.__cause__ else str(error)

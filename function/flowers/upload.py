@@ -29,7 +29,7 @@ from werkzeug.exceptions import HTTPException
 from .cloud.events import MalformedEventError, age_seconds, read_event
 from .cloud.objects import StoredObject
 from .documents import RESULT_SCHEMA, ErrorDocument, ResultDocument
-from .errors import UnavailableError
+from .errors import UnavailableError, with_cause
 from .log import result_fields
 from .results.result_objects import ResultState
 from .results.writer import Outcome, ResultWriter
@@ -60,8 +60,7 @@ class UploadFunction:
             if outcome.unpublished:
                 _log(logging.ERROR, "not_published", f"result not published: {outcome.unpublished}", image, age)
         except UnavailableError as error:
-            cause = f" ({error.__cause__})" if error.__cause__ else ""
-            _log(logging.ERROR, "retry", f"to be retried: {error.message}{cause}", image, age)
+            _log(logging.ERROR, "retry", f"to be retried: {with_cause(error)}", image, age)
             raise
         except Exception as error:
             _log(logging.ERROR, "retry", "failed unexpectedly, to be retried", image, age, traceback=True)

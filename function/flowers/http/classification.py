@@ -10,7 +10,7 @@ from ..classifier import Classifier, Reading, Source, image_error
 from ..cloud.clients import Cloud
 from ..cloud.objects import ObjectAddress, ObjectMissingError
 from ..documents import RESULT_SCHEMA, ErrorDocument, ResultDocument, Timing, error_document, without_heatmaps
-from ..errors import FlowersError, InputError, UnavailableError
+from ..errors import FlowersError, InputError, UnavailableError, with_cause
 from ..log import result_fields
 from ..results.archive import Archive
 from ..results.publisher import Publisher
@@ -150,7 +150,7 @@ class Classification:
                 raise _not_found(address) from None
         except FlowersError as error:
             if isinstance(error, UnavailableError) and error.__cause__:
-                logger.warning("%s (%s)", error.message, error.__cause__)
+                logger.warning(with_cause(error))
             return refuse(error, image_error(error, None, source))
         if document["schema"] == RESULT_SCHEMA:
             return Answer(document, timing=document["timing_ms"])

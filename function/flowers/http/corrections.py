@@ -10,7 +10,7 @@ from flask import Request
 
 from ..classifier import Classifier
 from ..cloud.clients import Cloud
-from ..errors import InputError, UnavailableError
+from ..errors import InputError, UnavailableError, with_cause
 from ..results.corrections import Correction, CorrectionStore
 from ..settings import Settings
 from .json_body import parse_json
@@ -26,20 +26,20 @@ logger = logging.getLogger(__name__)
 
 
 class Corrections:
-    """Answer the requests that say what a photo shows."""
+    """Answer the requests that correct a result."""
 
     def __init__(self, classifier: Classifier, settings: Settings, cloud: Cloud) -> None:
         self._labels = frozenset(classifier.model.card.labels)
         self._store = CorrectionStore(str(settings.archive_bucket), settings.result_suffix, cloud)
 
     def store(self, request: Request) -> Answer:
-        """Store the correction in a request's body. Raises `FlowersError`."""
+        """Store the correction in a request's body. Raise `FlowersError`."""
         correction = read_correction(_body(request), self._labels)
         try:
             self._store.store(correction)
         except UnavailableError as error:
             if error.__cause__:
-                logger.warning("correction not stored: %s (%s)", error.__cause__, error.__cause__.__cause__)
+                logger.warning("correction not stored: %s", with_cause(error.__cause__))
             raise
         # A free text may be anything, and a metric has a series for each label.
         fields = {"event": "corrected", "label": correction.label or "free text"}

@@ -1,4 +1,4 @@
-"""Read the query options of `POST /`: how many predictions, in which language, with heat maps or not."""
+"""Read the options of a request: how many predictions, in which language, with heat maps or not."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LANGUAGE_TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
 
 
 class QueryOptions(NamedTuple):
-    """Hold the query parameters of `POST /`. None stands for the settings' default."""
+    """Hold the options of a request. None stands for the settings' default."""
 
     top: int | None = None
     language: str | None = None

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from ..errors import with_cause
+
 
 class Background:
     """Work in threads of its own; `do` may be called from many threads and returns at once."""
@@ -33,7 +35,7 @@ class Background:
         try:
             work()
         except Exception as error:  # the answer was given; the next work is tried
-            lost(f"{error} ({error.__cause__})" if error.__cause__ else str(error))
+            lost(with_cause(error))
         finally:
             with self._changed:
                 self._free += size
