@@ -40,7 +40,7 @@ def post_nonsense(url: str) -> None:
 def entries_of(
     folder: Path, target: str, ask: Callable[[str], None], log_level: str = "INFO"
 ) -> tuple[list[dict[str, Any]], float]:
-    """Return the log of a real server that is asked twice, and the milliseconds from its start to its first answer."""
+    """Ask a real server twice. Return its log entries about answers, and the milliseconds until the first one."""
     port = free_port()
     started = time.perf_counter()
     server = ServerProcess(framework(target, port), folder / "log", clean_environment(LOG_LEVEL=log_level))
@@ -49,13 +49,17 @@ def entries_of(
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    def entries() -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in server.log.splitlines() if line.startswith("{") and line.endswith("}"))
+        return [entry for entry in lines if {"httpRequest", "object", "event_id"} & entry.keys()]
+
     try:
         server.wait_until(listens, 30)
         ask(f"http://127.0.0.1:{port}/")
         elapsed = (time.perf_counter() - started) * 1000
         ask(f"http://127.0.0.1:{port}/")
-        server.wait_until(lambda: server.log.count("{") >= 2, 10)
-        return [json.loads(line) for line in server.log.splitlines() if line.startswith("{")], elapsed
+        server.wait_until(lambda: len(entries()) >= 2, 10)
+        return entries(), elapsed
     finally:
         server.kill()
 

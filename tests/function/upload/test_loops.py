@@ -90,4 +90,4 @@ def test_image_extension_as_suffix_fails_startup() -> None:
         command, env=clean_environment(RESULT_SUFFIX=".JPG"), capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode != 0
-    assert "RESULT_SUFFIX='.JPG': should be" in run.stderr
+    assert "RESULT_SUFFIX='.JPG': should be" in run.stdout
