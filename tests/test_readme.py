@@ -1,4 +1,4 @@
-"""Test that the READMEs are true: each command runs; settings, targets, links and files exist."""
+"""Test that the READMEs and guides are true: each command runs; settings, errors, targets, links and files exist."""
 
 import re
 import shutil

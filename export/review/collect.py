@@ -54,30 +54,15 @@ def collect(archive: Archive, out: Path, least_sure: int, settings: Settings) ->
     chosen = _choose(_each(lambda found: _read(archive, found), archive.photos(), "read the results"), least_sure)
 
     def copy(read: _Read) -> bool | None:
-        """Return whether the photo was copied; None if it is no usable image, or gone."""
-        file = photos_folder / f"{read.archived.digest}.jpg"
-        if file.exists():
-            return False
-        data = archive.read(read.archived.photo, settings.max_image_bytes)
-        try:
-            jpeg = upright_jpeg(data) if data is not None else None
-        except FlowersError as error:
-            if error.code >= 500:
-                raise unavailable(error) from error
-            jpeg = None
-        if jpeg is None:
-            return None
-        partial = file.with_suffix(".partial")
-        partial.write_bytes(jpeg)
-        partial.replace(file)
-        return True
+        return _copy(archive, read.archived, photos_folder, settings.max_image_bytes)
 
     done = _each(copy, chosen, "copy photos")
     copied = [read for read, state in zip(chosen, done, strict=True) if state is not None]
     names = known_names(_labels_of(copied))
     photos = before | {read.archived.digest: _review_photo(read, names) for read in copied}
     listed = sorted(photos.values(), key=_order)
-    _write_json(review / _LIST, {"schema": _SCHEMA, "photos": listed})
+    document = json.dumps({"schema": _SCHEMA, "photos": listed}, ensure_ascii=False, indent=1)
+    _write(review / _LIST, f"{document}\n".encode())
     write_page(review / PAGE, listed, names)
     write_tasks(review, listed, sorted(set(names.values())))
     corrected = sum(photo["correction"] is not None for photo in listed)
@@ -109,6 +94,23 @@ def _read(archive: Archive, found: ArchivedPhoto) -> _Read:
     return _Read(found, answer, plant or found.digest, newest)
 
 
+def _copy(archive: Archive, found: ArchivedPhoto, folder: Path, max_bytes: int) -> bool | None:
+    """Return whether the photo was copied; None if it is no usable image, or gone."""
+    file = folder / f"{found.digest}.jpg"
+    if file.exists():
+        return False
+    data = archive.read(found.photo, max_bytes)
+    if data is None:
+        return None
+    try:
+        _write(file, upright_jpeg(data))
+    except FlowersError as error:
+        if error.code >= 500:
+            raise unavailable(error) from error
+        return None
+    return True
+
+
 def _choose(photos: Iterable[_Read], least_sure: int) -> list[_Read]:
     """Return the corrected photos, and of the others the `least_sure` ones with the lowest confidence."""
     corrected, others = [], []
@@ -126,7 +128,7 @@ def _confidence(answer: Answer | None) -> float:
 
 
 def _labels_of(photos: Iterable[_Read]) -> list[str]:
-    """Return the labels that the archive's model has answered, and people have chosen."""
+    """Return the labels that the model has answered, and those that people have sent."""
     answered = [label for read in photos if read.answer for label, _ in read.answer["predictions"]]
     return answered + [read.correction["label"] for read in photos if read.correction and read.correction["label"]]
 
@@ -153,7 +155,7 @@ def _each(task: Callable[[T], R], items: Iterable[T], name: str) -> list[R]:
         return list(tqdm(pool.map(task, items), name, len(items), unit=" photos", mininterval=1))
 
 
-def _write_json(file: Path, document: object) -> None:
+def _write(file: Path, data: bytes) -> None:
     partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    partial.write_bytes(data)
     partial.replace(file)
