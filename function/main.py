@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def _start() -> tuple["HttpFunction", "UploadFunction"]:
     """Make both functions. Import the code that needs no model while the model is loaded."""
     cold_start = ColdStart()
-    configure_logging("INFO")
+    logger = configure_logging()
     log_everything()
     settings = Settings.from_environment(os.environ)
-    logger = configure_logging(settings.log_level)
+    logger.setLevel(settings.log_level)
     return_large_blocks()
     model = LoadingModel(settings.model_path)
     keep_connections()

@@ -29,8 +29,8 @@ class _JsonFormatter(logging.Formatter):
         return to_json(entry).encode(errors="backslashreplace").decode()
 
 
-def configure_logging(level: str) -> logging.Logger:
-    """Return the function's logger. It writes each entry of at least `level` as a line of JSON to standard output.
+def configure_logging() -> logging.Logger:
+    """Return the function's logger. It writes entries as lines of JSON to standard output, by default from INFO.
 
     Pass further fields of an entry as `extra={"fields": {…}}`.
     """
@@ -38,15 +38,15 @@ def configure_logging(level: str) -> logging.Logger:
     handler.setFormatter(_JsonFormatter())
     logger = logging.getLogger("flowers")
     logger.handlers = [handler]
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.propagate = False
     return logger
 
 
 def log_everything() -> None:
-    """Write also what other libraries log, Python's warnings and uncaught errors as lines of JSON.
+    """Also write the logs of other libraries, Python's warnings and uncaught errors as lines of JSON.
 
-    On a terminal, all that stays as a person reads it. Call `configure_logging` first.
+    On a terminal, they stay plain text. Call `configure_logging` first.
     """
     if sys.stderr.isatty():
         return

@@ -62,7 +62,7 @@ def log_lines() -> Iterator[list[dict[str, Any]]]:
     logger, written, lines = logging.getLogger("flowers"), io.BytesIO(), list[dict[str, Any]]()
     handlers = logger.handlers
     with redirect_stdout(io.TextIOWrapper(written, encoding="utf-8", write_through=True)):
-        configure_logging("INFO")
+        configure_logging()
         try:
             yield lines
         finally:

@@ -50,7 +50,7 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any
     """Yield a list that holds, after the block, the lines of JSON on standard output."""
     logger = logging.getLogger("flowers")
     handlers, lines = logger.handlers, list[dict[str, Any]]()
-    configure_logging("INFO")
+    configure_logging()
     yield lines
     lines += [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     logger.handlers = handlers
