@@ -120,23 +120,23 @@ def _train(options: TrainOptions) -> None:
     print(f"wrote {options.keras}")
 
 
-def _adapted(keras: Path) -> "AdaptedModel":
+def _adapted(keras: Path, size: tuple[int, int] = INPUT_SIZE) -> "AdaptedModel":
     from .conversion.adapt import adapt
     from .conversion.source_model import load_source
 
-    return adapt(load_source(keras), INPUT_SIZE)
+    return adapt(load_source(keras), size)
 
 
 def _convert(options: DataOptions) -> None:
-    _write_float_model(KERAS_MODEL, load_dataset(options.data))
+    _write_float_model(KERAS_MODEL, load_dataset(options.data), FLOAT_MODEL)
 
 
-def _write_float_model(keras: Path, data: Dataset) -> None:
+def _write_float_model(keras: Path, data: Dataset, out: Path, size: tuple[int, int] = INPUT_SIZE) -> None:
     from .conversion.convert import convert
 
-    metadata = Metadata(NAME, VERSION, data.labels, INPUT_SIZE, RESIZE, TRAINING_DATA, closer=CLOSER)
-    convert(_adapted(keras), SCALE, FLOAT_MODEL, metadata)
-    print(f"wrote {FLOAT_MODEL}")
+    metadata = Metadata(NAME, VERSION, data.labels, size, RESIZE, TRAINING_DATA, closer=CLOSER)
+    convert(_adapted(keras, size), SCALE, out, metadata)
+    print(f"wrote {out}")
 
 
 def _quantize(options: DataOptions) -> None:
@@ -172,10 +172,25 @@ def _trial(options: TrialOptions) -> None:
     from .validation.runs import add_run
 
     data = load_dataset(options.data, options.leave_out)
-    _write_float_model(options.keras, data)
+    _write_float_model(options.keras, data, FLOAT_MODEL)
     report = evaluate(FLOAT_MODEL, data, [], BUILD / "trial.json")
     _print_report(report)
     print(f"wrote {add_run(options.name, report, REPORTS / 'runs.json')}")
+
+
+def _sizes(options: DataOptions) -> None:
+    from .conversion.quantize import quantize
+    from .validation.sizes import compare_sizes
+
+    data = load_dataset(options.data)
+
+    def make(size: int) -> Path:
+        unquantized, served = BUILD / f"flowers-float-{size}.onnx", BUILD / f"flowers-{size}.onnx"
+        _write_float_model(KERAS_MODEL, data, unquantized, (size, size))
+        quantize(unquantized, served, [photo.path for photo in data.train])
+        return served
+
+    print(f"wrote {compare_sizes(make, known(data.valid), data.train[0].source, REPORTS / 'sizes.json')}")
 
 
 def _verify(options: DataOptions) -> None:
@@ -210,6 +225,7 @@ STEPS = {
     "quantize": Step(_quantize, DataOptions, "quantize the float model into the int8 file that is served"),
     "evaluate": Step(_evaluate, DataOptions, "fit temperature and threshold, measure on valid and on other pictures"),
     "verify": Step(_verify, DataOptions, "prove that TensorFlow, float and int8 agree; fail if they do not"),
+    "sizes": Step(_sizes, DataOptions, "compare accuracy and milliseconds of three input sizes"),
     "card": Step(_card, NoOptions, "write MODEL_CARD.md from the reports"),
     "all": Step(_all, DataOptions, "convert, quantize, evaluate, verify and write the card"),
 }
