@@ -22,7 +22,7 @@ from flowers.results.result_objects import GENERATION, MODEL_VERSION, SCHEMA
 
 # A far larger file is no result document.
 _MAX_DOCUMENT_BYTES = 1024 * 1024
-# Enough for every format to announce itself.
+# Enough to detect every format.
 _HEAD_BYTES = 512
 # Characters of a photo's name that its result's temporary file keeps, so that the name is not too long.
 _NAME_KEPT = 60
@@ -166,14 +166,14 @@ class LocalFiles:
         try:
             document: Any = json.loads(path.read_bytes()) if size <= _MAX_DOCUMENT_BYTES else None
             schema, generation = document["schema"], document["image"]["generation"]
-            # An error document names no model, and stands for all: what is no image for one is none for another.
+            # An error document names no model: an image that is invalid for one is invalid for all.
             version = document["model"]["version"] if schema == RESULT_SCHEMA else self._model_version
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
         if schema not in (RESULT_SCHEMA, ERROR_SCHEMA):
             return {}
         image = path.with_name(path.name.removesuffix(self._suffix))
-        # Times have no order as generations have: any other than the present one is an older one.
+        # Times are not ordered as generations are: any but the present one counts as older.
         present = image.exists() and generation == str(image.stat().st_mtime_ns)
         return {GENERATION: generation if present else "0", MODEL_VERSION: str(version), SCHEMA: schema}
 

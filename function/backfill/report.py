@@ -171,7 +171,7 @@ def _gallery(title: str, entries: list[dict[str, Any]], job: Job) -> str:
         try:
             data = store.read(image, job.settings.max_image_bytes)
             picture = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(data, job)}">'
-        except (FlowersError, ObjectMissingError):  # what cannot be shown is the point of some of them
+        except (FlowersError, ObjectMissingError):  # invalid images may have no thumbnail
             picture = "<div class=none>not shown</div>"
         figures.append(
             f"<figure>{picture}<figcaption>{_said(document)}<br>{text(document['image']['uri'])}</figcaption></figure>"

@@ -110,7 +110,7 @@ def _workers(command: Command) -> int:
 
 def _pipeline(command: Command) -> beam.Pipeline:
     """Return an empty pipeline on the command's runner."""
-    # Where it is not named, Beam first looks for another runner, which it would download.
+    # Without a named runner, Beam first looks for another one, which it would download.
     runner = FnApiRunner() if command.beam.view_as(StandardOptions).runner in (None, "DirectRunner") else None
     try:
         return beam.Pipeline(runner=runner, options=command.beam)

@@ -28,7 +28,7 @@ class Summary:
         counters = result.metrics().query(MetricsFilter().with_namespace(COUNTERS))["counters"]
         counts: dict[str, int] = {}
         for counter in counters:
-            # Attempts that a runner repeated count once, where it tells them apart.
+            # Repeated attempts count once, if the runner tells them apart.
             number = counter.attempted if counter.committed is None else counter.committed
             counts[counter.key.metric.name] = counts.get(counter.key.metric.name, 0) + number
         return cls(counts, seconds)

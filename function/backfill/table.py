@@ -12,7 +12,7 @@ from .job import Job
 from .listing import Listing
 
 _COLUMNS = ("name", "kind", "scientific name", "family", "confidence", "identified", "error")
-# A spreadsheet takes a cell that begins so for a formula.
+# Spreadsheets take a cell that begins with one of these for a formula.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -28,7 +28,7 @@ def read_documents(job: Job) -> Iterator[tuple[StoredObject, Mapping[str, Any] |
 def write_table(file: Path, job: Job) -> int:
     """Write one row an image, in UTF-8 with a byte order mark, and return the number of rows."""
     rows = [_row(image, document, job.settings.default_language) for image, document in read_documents(job)]
-    # Excel takes a file without the mark for one in the system's own encoding.
+    # Without the mark, Excel assumes the system's own encoding.
     with file.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_COLUMNS)

@@ -24,7 +24,7 @@ from .listing import Task
 IMAGES_AT_ONCE = 10
 # Images that are decoded or inferred at once. With one, a process rests while the turn passes from thread to thread.
 _TURNS = 2
-# An image waits for the memory of others as long as these may take; nobody waits for an answer.
+# An image may wait long for the memory of others, since no caller waits for an answer.
 _WAIT_SECONDS = 600.0
 
 logger = logging.getLogger("flowers.backfill")
@@ -75,7 +75,7 @@ class Worker:
 
     def submit(self, task: Task) -> Future[TaskOutcome]:
         """Classify an image now or soon. A failure is an outcome, never an exception."""
-        if self._job.local:  # a disk answers at once, and passing the turn would cost a tenth of the time
+        if self._job.local:  # a disk answers at once: threads would only add switches
             future: Future[TaskOutcome] = Future()
             future.set_result(self.handle(task))
             return future

@@ -163,7 +163,7 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-# JSON in one line, its letters as they are.
+# JSON in one line, without escapes for letters.
 to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 

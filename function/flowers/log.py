@@ -25,7 +25,7 @@ class _JsonFormatter(logging.Formatter):
         entry = {"severity": record.levelname, "message": record.getMessage(), **getattr(record, "fields", {})}
         if record.exc_info:
             entry["message"] += "\n" + self.formatException(record.exc_info)
-        # Half of a surrogate pair, which no stream takes, becomes its escape in JSON.
+        # No stream takes half of a surrogate pair: write it as an escape.
         return to_json(entry).encode(errors="backslashreplace").decode()
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class SettingsError(Exception):
-    """Report an invalid setting, with which startup fails. The message names the variable."""
+    """Report an invalid setting. Startup fails, and the message names the variable."""
 
 
 def _integer(minimum: int) -> Callable[[str], int]:

@@ -15,7 +15,7 @@
     anywhere: a dependency unavailable ──────────────> raised, so that Eventarc retries the event
 
 Results never retrigger the function: they are known by their suffix and metadata, and are not images. An image that is
-deleted after it was read keeps its result, as one deleted later does.
+deleted after it was read keeps its result.
 """
 
 import logging

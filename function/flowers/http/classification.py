@@ -21,7 +21,7 @@ from .requests import ImageReader
 from .responses import NOTHING_TIMED, Answer, refuse, request_id_of, with_request_id
 from .work import RequestWork
 
-# More photos than this make an answer no surer.
+# More photos hardly make an answer surer.
 _MAX_FUSED_PHOTOS = 5
 
 logger = logging.getLogger(__name__)

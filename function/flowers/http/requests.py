@@ -97,7 +97,7 @@ def _transferred(request: Request, announced: int, max_bytes: int) -> bytes:
     """Return the body: the announced bytes, or up to one more than `max_bytes` if none are announced."""
     if not announced:
         return request.stream.read(max_bytes + 1)
-    # Past `request.stream`, whose two copies take a 12-megapixel photo 2 ms.
+    # Past `request.stream`, which copies the body twice.
     body: bytes = request.environ["wsgi.input"].read(announced)
     request.stream = io.BytesIO()
     if len(body) < announced:

@@ -60,9 +60,9 @@ def top_candidates(
 def heatmap(class_map: NDArray[np.float32], area: Box) -> Heatmap:
     """Return the document of one class's map [h, w] that covers `area` of the upright photo, in its pixels.
 
-    0 stands for no evidence, or evidence against the class, and 1 for the strongest evidence in this map. What speaks
-    against a class is left out as in Grad-CAM (R. Selvaraju et al., ICCV 2017). A class that nothing in the photo
-    speaks for has zeros only.
+    0 stands for no evidence, or evidence against the class, and 1 for the strongest evidence in this map. Evidence
+    against a class is left out as in Grad-CAM (R. Selvaraju et al., ICCV 2017). A class without evidence has zeros
+    only.
 
     Class activation maps: B. Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016. They are
     exact here: the model applies its head before the pooling, so that the mean of a class's map is that class's logit.

@@ -4,7 +4,7 @@
     ARCHIVE_BUCKET/YYYY/MM/DD/<sha256>.jpg.json
 
 The metadata of photos are removed first, unless the settings keep them. Name and result have the digest of the photo as
-it was sent. A thread of its own does it after the answer. If the archive is slow or unavailable, copies are lost, never
+it was sent. A thread stores both after the answer. If the archive is slow or unavailable, copies are lost, never
 answers. The day is that of the result, in UTC, so the same photo is stored once a day.
 """
 
@@ -75,7 +75,7 @@ class Archive:
         """Write a photo and return its generation, which is another's if it was there already."""
         try:
             return self._cloud.storage.write(address, data, media_type, expected=0)
-        except PreconditionFailedError:  # another instance was faster, or the answer to the own write was lost
+        except PreconditionFailedError:  # another instance was faster, or the answer to our own write was lost
             if found := self._cloud.storage.look_up(address):
                 return found.generation
             raise

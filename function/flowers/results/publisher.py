@@ -1,7 +1,7 @@
 """Publish the documents answered over HTTP, after the answer, best effort.
 
-Published are the documents that an upload would have got: results, and the errors of images that were read and are
-invalid. If the topic is slow or unavailable, copies are lost, never answers.
+The documents are those that an upload would have got: results, and errors of images that were read and are invalid. If
+the topic is slow or unavailable, copies are lost, never answers.
 """
 
 import logging

@@ -75,7 +75,7 @@ class Results:
         return ObjectAddress(self._bucket or image.bucket, image.name + self._suffix)
 
     def look_up(self, image: StoredObject) -> StoredObject | None:
-        """Return the image's result object, of whatever generation. Raise `UnavailableError`."""
+        """Return the image's result object, of any generation. Raise `UnavailableError`."""
         return self._storage.look_up(self.address(image.address))
 
     def state(self, image: StoredObject, existing: StoredObject | None) -> ResultState:
