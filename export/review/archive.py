@@ -103,7 +103,7 @@ class Archive:
 
 
 def unavailable(error: FlowersError) -> ArchiveError:
-    """Return the error of an archive that is out of reach or denies access."""
+    """Return the error of an archive that is unavailable or denies access."""
     return ArchiveError(
         f"{error.message} Check the network, and `gcloud auth application-default login` as an account that may "
         f"read the archive (roles/storage.objectViewer). {_NEXT}"

@@ -177,7 +177,7 @@ class Storage:
     ) -> int:
         """Write an object in place of the generation `expected` (0: none), and return its generation.
 
-        Raise `PreconditionFailedError` if another generation is live. A retry may also meet its own success so.
+        Raise `PreconditionFailedError` if another generation is live. So may a retry after its own success.
         """
         blob = self._client.bucket(address.bucket).blob(address.name)
         blob.metadata, blob.cache_control = metadata, cache_control

@@ -105,9 +105,7 @@ def _needed(segment: jpeg.Segment) -> bytes | None:
         return body
     if marker == jpeg.APP0 and body.startswith(b"JFIF\0") and len(body) >= 14:
         return body[:12] + b"\0\0"  # without the preview
-    if marker == jpeg.APP14 and body.startswith(b"Adobe") and len(body) >= 12:
-        return body[:12]
-    return None
+    return body[:12] if jpeg.is_adobe(segment) else None
 
 
 def _copy_png(data: bytes, orientation: int) -> bytes:

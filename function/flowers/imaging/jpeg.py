@@ -128,15 +128,17 @@ def _whole_profile(parts: dict[int, bytes]) -> bytes:
     return b"".join(part[14:] for part in ordered)
 
 
+def is_adobe(segment: Segment) -> bool:
+    """Return whether a segment is Adobe's, which names the colours."""
+    return segment.marker == APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
+
+
 def without_metadata(data: bytes) -> bytes:
-    """Return the file without its comments and application segments, save Adobe's, which names the colours."""
+    """Return the file without its comments and application segments, except Adobe's."""
     kept, at = [data[:2]], 2
     for segment in segments(data):
-        is_adobe = segment.marker == APP14 and segment.body.startswith(b"Adobe") and len(segment.body) >= 12
-        if segment.marker in METADATA and not is_adobe:
-            at = segment.end
-            continue
-        kept.append(data[at : segment.end])
+        if segment.marker not in METADATA or is_adobe(segment):
+            kept.append(data[at : segment.end])
         at = segment.end
     kept.append(data[at:])
     return b"".join(kept)
