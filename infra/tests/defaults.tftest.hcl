@@ -244,8 +244,8 @@ run "nothing_but_project_and_region" {
     error_message = "Idle, it should cost nothing: no alert policies without a reader, no budget without an account."
   }
   assert {
-    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).gridLayout.widgets) == 7
-    error_message = "The dashboard should show seven charts."
+    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).gridLayout.widgets) == 11
+    error_message = "The dashboard should show eleven charts."
   }
   assert {
     condition     = google_logging_metric.upload_events.label_extractors == tomap({ event = "EXTRACT(jsonPayload.event)" })
