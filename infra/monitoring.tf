@@ -7,6 +7,7 @@ locals {
 
   upload_events_metric = "${replace(var.name, "-", "_")}_upload_events"
   faults_metric        = "${replace(var.name, "-", "_")}_faults"
+  entries_of_both      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"${local.http_service}\" OR \"${local.upload_service}\")"
   confidence_metric    = "${replace(var.name, "-", "_")}_confidence"
   kinds_metric         = "${replace(var.name, "-", "_")}_kinds"
 
@@ -54,7 +55,7 @@ resource "google_logging_metric" "upload_events" {
 resource "google_logging_metric" "faults" {
   name        = local.faults_metric
   description = "Log entries of both functions that are errors or worse, a container out of memory among them"
-  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"${local.http_service}\" OR \"${local.upload_service}\") AND severity>=ERROR"
+  filter      = "${local.entries_of_both} AND severity>=ERROR"
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -69,7 +70,7 @@ resource "google_logging_metric" "faults" {
 resource "google_logging_metric" "confidence" {
   name        = local.confidence_metric
   description = "Confidence of each new result, and whether it was identified"
-  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"${local.http_service}\" OR \"${local.upload_service}\") AND jsonPayload.confidence>=0"
+  filter      = "${local.entries_of_both} AND jsonPayload.confidence>=0"
 
   value_extractor  = "EXTRACT(jsonPayload.confidence)"
   label_extractors = { identified = "EXTRACT(jsonPayload.identified)" }
@@ -100,7 +101,7 @@ resource "google_logging_metric" "confidence" {
 resource "google_logging_metric" "kinds" {
   name        = local.kinds_metric
   description = "Results by identified kind (event=classified), and corrections by the kind that a person named (event=corrected)"
-  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"${local.http_service}\" OR \"${local.upload_service}\") AND (jsonPayload.identified=true OR jsonPayload.event=\"corrected\")"
+  filter      = "${local.entries_of_both} AND (jsonPayload.identified=true OR jsonPayload.event=\"corrected\")"
 
   label_extractors = { event = "EXTRACT(jsonPayload.event)", label = "EXTRACT(jsonPayload.label)" }
 
