@@ -20,7 +20,7 @@ from flowers.cloud.objects import (
     PreconditionFailedError,
     StoredObject,
 )
-from flowers.documents import CORRECTION_SCHEMA, RESULT_SCHEMA
+from flowers.documents import CORRECTION_SCHEMA, MAX_COMMENT, RESULT_SCHEMA
 from flowers.errors import FlowersError
 from flowers.imaging.crop import InputRule
 from flowers.imaging.decode import Decoded, decode
@@ -36,6 +36,7 @@ __all__ = [
     "BUCKET_NAME",
     "CORRECTION_SCHEMA",
     "IMAGE_ENDINGS",
+    "MAX_COMMENT",
     "RESULT_SCHEMA",
     "SERVED_MODEL",
     "Catalogue",

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from ..serving import CORRECTION_SCHEMA, RESULT_SCHEMA
+from ..serving import CORRECTION_SCHEMA, MAX_COMMENT, RESULT_SCHEMA
 from .photo import DIGEST, MAX_LABEL, Answer, Correction
 
 MAX_BYTES = 1 << 20
-_MAX_COMMENT = 500
 
 
 def read_result(data: bytes | None) -> tuple[Answer, str | None] | None:
@@ -37,7 +36,7 @@ def read_correction(data: bytes | None) -> Correction | None:
         return {
             "label": label if label is None else _text(label),
             "text": text if text is None else _text(text),
-            "comment": comment if comment is None else _text(comment, _MAX_COMMENT),
+            "comment": comment if comment is None else _text(comment, MAX_COMMENT),
             "corrected_at": _text(document["corrected_at"]),
         }
     except (KeyError, TypeError, ValueError):

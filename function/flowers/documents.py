@@ -10,6 +10,7 @@ from .errors import FlowersError
 RESULT_SCHEMA: Literal["flowers.result/v1"] = "flowers.result/v1"
 ERROR_SCHEMA: Literal["flowers.error/v1"] = "flowers.error/v1"
 CORRECTION_SCHEMA: Literal["flowers.correction/v1"] = "flowers.correction/v1"
+MAX_COMMENT = 500  # characters of a correction's comment
 
 
 class Area(TypedDict):

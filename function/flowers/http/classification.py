@@ -173,16 +173,14 @@ class Classification:
         """Log and publish complete documents. Return them with the caller's `top` and `lang`."""
         shown: list[ResultDocument | ErrorDocument] = []
         for document in documents:
-            stored = document
             if document["schema"] == RESULT_SCHEMA:
                 fields = result_fields(document)
                 logger.info("classified: %s %s", fields["label"], fields["confidence"], extra={"fields": fields})
-                stored = self._as_stored(document)
                 shown.append(self._classifier.shown(document, options.top, options.language))
             else:
                 shown.append(document)
             if self._publisher:
-                self._publisher.publish(stored)
+                self._publisher.publish(self._as_stored(document) if document["schema"] == RESULT_SCHEMA else document)
         return shown
 
 

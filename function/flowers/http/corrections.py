@@ -10,6 +10,7 @@ from flask import Request
 
 from ..classifier import Classifier
 from ..cloud.clients import Cloud
+from ..documents import MAX_COMMENT
 from ..errors import InputError, UnavailableError, with_cause
 from ..results.corrections import Correction, CorrectionStore
 from ..settings import Settings
@@ -17,7 +18,7 @@ from .json_body import parse_json
 from .responses import Answer
 
 _MAX_BODY_BYTES = 8 * 1024
-_MAX_TEXT, _MAX_COMMENT = 100, 500
+_MAX_TEXT = 100
 _SHAPE = '{"sha256": "…", "classified_at": "…", "label": "…"}, with `text` in place of `label` for any other plant'
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -67,7 +68,7 @@ def read_correction(body: bytes, labels: Collection[str]) -> Correction:
         _matching(values, "classified_at", _TIMESTAMP, "`classified_at` of the result"),
         label,
         text,
-        _text(values, "comment", _MAX_COMMENT),
+        _text(values, "comment", MAX_COMMENT),
     )
 
 
