@@ -72,22 +72,22 @@ def test_draws_are_balanced_over_sources_and_kinds() -> None:
     assert weights[10:74].sum() / weights[74:78].sum() == pytest.approx(8 / 2)  # the roots of 64 and 4
 
 
-def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Dataset) -> None:
-    trained = build_classifier(5)
-    trained.save(tmp_path / "five.keras")
+def unchanged(folder: Path, data: Dataset, classes: int) -> tuple[keras.Model, keras.Model]:
+    """Return a network of so many classes, and what a run at a rate of 0 makes of it."""
+    trained = build_classifier(classes)
+    trained.save(folder / "start.keras")
     still = replace(RECIPE, phases=(Phase(2, 32, Augmentation()),), peak_rate=0.0)
-    train(data, tmp_path / "out.keras", tmp_path / "run", still, tmp_path / "five.keras")
-    network = keras.saving.load_model(tmp_path / "out.keras")
-    before, after = (model.get_layer("head_conv").get_weights()[0] for model in (trained, network))
+    train(data, folder / "out.keras", folder / "run", still, folder / "start.keras")
+    return trained, keras.saving.load_model(folder / "out.keras")
+
+
+def test_start_takes_all_weights_but_the_last_layer(tmp_path: Path, data: Dataset) -> None:
+    models = unchanged(tmp_path, data, 5)
+    before, after = (model.get_layer("head_conv").get_weights()[0] for model in models)
     assert np.allclose(before, after)
-    assert network.output_shape == (None, 3)
+    assert models[1].output_shape == (None, 3)
 
 
 def test_start_with_same_classes_keeps_last_layer(tmp_path: Path, data: Dataset) -> None:
-    trained = build_classifier(3)
-    trained.save(tmp_path / "three.keras")
-    still = replace(RECIPE, phases=(Phase(2, 32, Augmentation()),), peak_rate=0.0)
-    train(data, tmp_path / "out.keras", tmp_path / "run", still, tmp_path / "three.keras")
-    network = keras.saving.load_model(tmp_path / "out.keras")
-    before, after = (model.get_layer("logits").get_weights()[0] for model in (trained, network))
+    before, after = (model.get_layer("logits").get_weights()[0] for model in unchanged(tmp_path, data, 3))
     assert np.allclose(before, after)
