@@ -144,7 +144,7 @@ def load_tflite(file: Path, size: tuple[int, int] | None = None) -> TfliteModel:
     except Exception as error:  # neither has a class of its own
         raise TfliteError(
             f"{file} cannot be read as a TFLite model: {reason_of(error)}. If it has custom operations or operations "
-            "of TensorFlow (Flex), give the Keras model or SavedModel that it was made of."
+            "of TensorFlow (Flex), give the Keras model or SavedModel that it was converted from."
         ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:

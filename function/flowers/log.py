@@ -82,7 +82,7 @@ def trace_fields(google: str | None, w3c: str | None = None) -> dict[str, str]:
 
 
 def result_fields(document: ResultDocument) -> dict[str, str | float | bool]:
-    """Return the log fields that metrics of quality are made of (infra/monitoring.tf)."""
+    """Return the log fields that the metrics of quality count (infra/monitoring.tf)."""
     return {
         "event": "classified",
         "label": document["predictions"][0]["label"],

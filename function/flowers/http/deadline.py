@@ -15,8 +15,8 @@ _MAX_SECONDS = 60.0
 class BodyDeadline:
     """End the body of a request that is still arriving after some time, while the block runs.
 
-    gunicorn waits for as long as bytes trickle in, and has no option for it. Its socket is closed for reading, so that
-    whoever reads the body finds it ended early. The answer can still be sent.
+    gunicorn waits for as long as bytes trickle in, and has no option for it. Its socket is closed for reading, so
+    that reading the body fails as if it ended early. The answer can still be sent.
     """
 
     def __init__(self, request: Request) -> None:
